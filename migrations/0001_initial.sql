@@ -1,0 +1,37 @@
+-- What the product begins with: the latest report of each host, accounts,
+-- their sessions and the failed sign-ins that throttle the next ones.
+
+CREATE TABLE docker_agent_reports (
+  host_id       TEXT PRIMARY KEY,
+  hostname      TEXT,
+  report_json   TEXT NOT NULL,                           -- the containers array as JSON, masked
+  reported_at   TEXT,                                    -- the agent's timestamp
+  received_at   TEXT NOT NULL DEFAULT (datetime('now')), -- server time, decides staleness
+  source        TEXT NOT NULL DEFAULT 'agent',
+  agent_version TEXT,
+  engine_json   TEXT,                                    -- the report's engine object, or NULL
+  gone_json     TEXT NOT NULL DEFAULT '[]'               -- containers the latest report lacks, as last seen
+);
+
+CREATE TABLE users (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  username      TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  role          TEXT NOT NULL CHECK (role IN ('admin', 'member')),
+  password_hash TEXT NOT NULL,
+  created_at    TEXT NOT NULL,
+  last_login_at TEXT
+);
+
+CREATE TABLE sessions (
+  id            TEXT PRIMARY KEY,
+  user_id       INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at    TEXT NOT NULL,
+  expires_at    TEXT NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+CREATE TABLE login_failures (
+  subject       TEXT PRIMARY KEY,                        -- "user:<name>" or "address:<ip>"
+  failures      INTEGER NOT NULL,
+  last_at       REAL NOT NULL                            -- unix seconds
+);

@@ -1,0 +1,1 @@
+"""The HTTP face: routes, decoding, encoding, the page's files."""

@@ -1,0 +1,18 @@
+"""Where the page, the migrations and the agent lie: in the wheel or the checkout."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_CHECKOUT = _PACKAGE.parent.parent
+
+
+def asset_dir(name: str) -> Path:
+    """The folder `web`, `migrations` or `agent`.
+
+    An installed wheel maps them to packages (setup.cfg); an editable install
+    does not see such mappings and uses the checkout. Raises FileNotFoundError.
+    """
+    for path in (_PACKAGE / f"_{name}", _CHECKOUT / name):
+        if path.is_dir():
+            return path
+    raise FileNotFoundError(f"archnest was installed without its {name} folder")

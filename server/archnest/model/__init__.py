@@ -1,0 +1,1 @@
+"""Structs only: what agents send, what is stored and what readers get."""

@@ -1,0 +1,122 @@
+"""Hosts and their containers as readers see them."""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from archnest.model.report import Container, Engine, Network, Port, Stats
+
+
+class AgentHost(Struct, rename="camel", frozen=True):
+    """A host's line in the list of hosts that push reports."""
+
+    host_id: str
+    hostname: str | None
+    received_at: str
+    reported_at: str | None
+    container_count: int
+    stale: bool
+
+
+class AgentHostList(Struct, rename="camel", frozen=True):
+    """Every host that pushes reports, by hostId."""
+
+    hosts: list[AgentHost]
+
+
+class AgentHostContainers(Struct, rename="camel", frozen=True):
+    """The latest report of one host; `stale` says whether it is still current."""
+
+    host_id: str
+    hostname: str | None
+    received_at: str
+    stale: bool
+    containers: list[Container]
+
+
+class Host(Struct, rename="camel", frozen=True):
+    """A host of any source with everything about it but its containers."""
+
+    host_id: str
+    hostname: str | None
+    source: str
+    received_at: str
+    reported_at: str | None
+    stale: bool
+    container_count: int
+    gone_count: int
+    agent_version: str | None
+    engine: Engine | None
+    capabilities: list[str]
+    """Which of stats, logs, actions and exec its source supports."""
+
+
+class HostList(Struct, rename="camel", frozen=True):
+    """Every host of every source, by hostId."""
+
+    revision: str
+    stale_after_ms: int
+    hosts: list[Host]
+
+
+class ContainerRow(Struct, rename="camel", frozen=True):
+    """What a list of containers needs: a container without its long fields.
+
+    `gone_at` is set only on a container that a newer report no longer holds;
+    the other fields are then its last known ones.
+    """
+
+    id: str
+    name: str
+    image: str
+    state: str
+    status: str | None = None
+    created_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    exit_code: int | None = None
+    oom_killed: bool | None = None
+    restart_count: int | None = None
+    restart_policy: str | None = None
+    health: str | None = None
+    ports: list[Port] | None = None
+    networks: list[Network] | None = None
+    labels: dict[str, str] | None = None
+    stats: Stats | None = None
+    gone_at: str | UnsetType = UNSET
+
+
+class HostRows(Struct, rename="camel", frozen=True):
+    """One host and all its rows, the gone ones last."""
+
+    host: Host
+    containers: list[ContainerRow]
+
+
+class Changes(Struct, rename="camel", frozen=True):
+    """What a reader lacks since the revision it named.
+
+    When `full` is true, `hosts` is everything there is and replaces what the
+    reader holds; otherwise each host in it replaces that host, and the ids in
+    `removed` are to be dropped.
+    """
+
+    revision: str
+    full: bool
+    stale_after_ms: int
+    hosts: list[HostRows]
+    removed: list[str]
+
+
+class ContainerDetail(Struct, rename="camel", frozen=True):
+    """One container with everything known, and how current that is."""
+
+    host: Host
+    container: Container
+    gone_at: str | None
+    """When a report first lacked it; None while it is in the latest report."""
+
+
+class GoneContainer(Struct, rename="camel", frozen=True):
+    """A container that a newer report no longer holds, as last seen."""
+
+    gone_at: str
+    container: Container

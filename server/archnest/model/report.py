@@ -1,0 +1,124 @@
+"""The report, version 1: one host's complete container picture at one moment.
+
+Agents and servers upgrade at different times: a new field has a default, no
+field is renamed or retyped, and unknown fields are skipped and not stored.
+None means the source does not report it; an empty list means there are none.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from archnest.model.limits import (
+    MAX_CONTAINERS,
+    MAX_ITEMS,
+    Count,
+    ExitCode,
+    HostId,
+    Percent,
+    Text,
+    Timestamp,
+)
+
+
+class Port(Struct, rename="camel", frozen=True):
+    """One binding of one container port; unpublished ones have no host side."""
+
+    container_port: Count
+    proto: Text = "tcp"
+    host_ip: Text | None = None
+    host_port: Count | None = None
+
+
+class Network(Struct, rename="camel", frozen=True):
+    """One network the container is attached to."""
+
+    name: Text
+    ip: Text | None = None
+
+
+class Mount(Struct, rename="camel", frozen=True):
+    """One bind, volume or tmpfs mount."""
+
+    type: Text
+    destination: Text
+    source: Text | None = None
+    rw: bool | None = None
+
+
+class EnvEntry(Struct, rename="camel", frozen=True):
+    """One environment variable, its value masked where the key says secret."""
+
+    key: Text
+    value: Text
+
+
+class Stats(Struct, rename="camel", frozen=True):
+    """One sample, in the units of `docker stats`; None where it has no value."""
+
+    cpu_percent: Percent | None = None
+    mem_usage: Count | None = None
+    mem_limit: Count | None = None
+    net_rx_bytes: Count | None = None
+    net_tx_bytes: Count | None = None
+    block_read_bytes: Count | None = None
+    block_write_bytes: Count | None = None
+    pids: Count | None = None
+
+
+class Container(Struct, rename="camel", frozen=True):
+    """One container as its source sees it."""
+
+    id: Annotated[Text, Meta(min_length=1)]
+    name: Text
+    image: Text
+    state: Text
+    image_id: Text | None = None
+    status: Text | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    exit_code: ExitCode | None = None
+    oom_killed: bool | None = None
+    restart_count: Count | None = None
+    restart_policy: Text | None = None
+    health: Text | None = None
+    ports: Annotated[list[Port], Meta(max_length=MAX_ITEMS)] | None = None
+    networks: Annotated[list[Network], Meta(max_length=MAX_ITEMS)] | None = None
+    mounts: Annotated[list[Mount], Meta(max_length=MAX_ITEMS)] | None = None
+    env: Annotated[list[EnvEntry], Meta(max_length=MAX_ITEMS)] | None = None
+    entrypoint: Text | None = None
+    command: Text | None = None
+    labels: Annotated[dict[Text, Text], Meta(max_length=MAX_ITEMS)] | None = None
+    stats: Stats | None = None
+
+
+class Engine(Struct, rename="camel", frozen=True):
+    """The container engine and the machine it runs on."""
+
+    version: Text | None = None
+    api_version: Text | None = None
+    os: Text | None = None
+    kernel: Text | None = None
+    arch: Text | None = None
+    cpus: Count | None = None
+    mem_total: Count | None = None
+
+
+class Report(Struct, rename="camel", frozen=True):
+    """One host's complete container picture at one moment, as its agent saw it."""
+
+    host_id: HostId
+    containers: Annotated[list[Container], Meta(max_length=MAX_CONTAINERS)]
+    hostname: Text | None = None
+    agent_version: Text | None = None
+    reported_at: Timestamp | None = None
+    engine: Engine | None = None
+
+
+class Receipt(Struct, rename="camel", frozen=True):
+    """What the server says once a report is durable."""
+
+    host_id: str
+    received_at: str
+    container_count: int

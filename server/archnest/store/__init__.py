@@ -1,0 +1,1 @@
+"""Everything that touches SQLite; the SQL stands here in full and nowhere else."""

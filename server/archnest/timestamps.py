@@ -1,0 +1,20 @@
+"""Unix seconds to and from RFC 3339 in UTC, to the millisecond."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(at: float) -> str:
+    """Unix seconds as `2026-06-20T19:30:00.000Z`; sorts as text."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def unix_seconds(text: str) -> float:
+    """The moment that `rfc3339` or SQLite's datetime('now') wrote.
+
+    Raises ValueError for anything else.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
