@@ -35,3 +35,8 @@ CREATE TABLE login_failures (
   failures      INTEGER NOT NULL,
   last_at       REAL NOT NULL                            -- unix seconds
 );
+
+CREATE TABLE heartbeat (
+  beats         INTEGER NOT NULL                         -- what /readyz writes to prove it can
+);
+INSERT INTO heartbeat (beats) VALUES (0);

@@ -1,0 +1,189 @@
+"""The SQLite database: one writing connection with one task, readers beside it.
+
+A cancelled request cannot stop a statement that runs in aiosqlite's thread,
+so transactions belong to the writer task alone and callers only await its
+result. Every write that waits when the writer becomes free shares one
+transaction, so that one fsync serves them all; each has a savepoint of its
+own, so that one that fails costs only itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from archnest.errors import Problem, StartRefused, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+
+DATABASE_NAME = "archnest.db"
+BUSY_TIMEOUT_S = 5.0
+CALL_TIMEOUT_S = 30.0
+"""A dead connection thread never answers; longer than this is such a death."""
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    done: asyncio.Future[Any]
+
+
+class Database:
+    """Reads and durable writes; open it with `Database.open`."""
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=10_000)
+        self.commits = 0
+        """Transactions committed since the start."""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator["Database"]:
+        """Open an existing, migrated database.
+
+        On leaving, what is queued is still written. Raises StartRefused when
+        SQLite cannot open it.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                writer = await stack.enter_async_context(_connect(path))
+                await _execute_all(
+                    writer,
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = FULL",
+                    "PRAGMA foreign_keys = ON",
+                    "PRAGMA journal_size_limit = 67108864",
+                )
+                reader = await stack.enter_async_context(_connect(path))
+                await _execute_all(reader, "PRAGMA query_only = ON")
+            except sqlite3.Error as error:
+                raise StartRefused(f"the database {path} cannot be opened: {error}") from None
+            reader.row_factory = sqlite3.Row
+            database = cls(writer, reader)
+            task = asyncio.create_task(database._write_for_ever(), name="database writer")
+            try:
+                yield database
+            finally:
+                await database._drain(task)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` inside the writer's transaction; returns once it is durable.
+
+        What `work` raises undoes its own statements and reaches the caller.
+        Raises StoreUnavailable when SQLite cannot write.
+        """
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        await self._jobs.put(job)
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return await asyncio.shield(job.done)
+        except TimeoutError:
+            raise StoreUnavailable("the database did not answer in time") from None
+
+    async def read(self, sql: str, params: Iterable[Any] = ()) -> Sequence[sqlite3.Row]:
+        """All rows of one query, on a connection that cannot write.
+
+        Raises StoreUnavailable when SQLite cannot read.
+        """
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return list(await self._reader.execute_fetchall(sql, params))
+        except (sqlite3.Error, TimeoutError, ValueError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {error}") from error
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            batch = [await self._jobs.get()]
+            while not self._jobs.empty():
+                batch.append(self._jobs.get_nowait())
+            await self._commit(batch)
+
+    async def _commit(self, batch: list[_Job]) -> None:
+        """Run a batch in one transaction and tell each job its own outcome."""
+        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
+        try:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                outcomes.append(await self._run(job, alone=len(batch) == 1))
+            if len(batch) == 1 and outcomes[0][2] is not None:
+                await self._writer.rollback()
+            else:
+                await self._writer.commit()
+                self.commits += 1
+        except (sqlite3.Error, ValueError) as error:
+            await self._fail(batch, error)
+        else:
+            for job, result, failure in outcomes:
+                _settle(job, result, failure)
+
+    async def _run(self, job: _Job, *, alone: bool) -> tuple[_Job, Any, BaseException | None]:
+        # A job alone in its transaction needs no savepoint: each one is two
+        # more trips to the connection's thread.
+        if not alone:
+            await self._writer.execute("SAVEPOINT job")
+        try:
+            result = await job.work(self._writer)
+        except Exception as error:
+            if not alone:
+                await _execute_all(self._writer, "ROLLBACK TO job", "RELEASE job")
+            return job, None, _as_problem(error)
+        if not alone:
+            await self._writer.execute("RELEASE job")
+        return job, result, None
+
+    async def _fail(self, batch: list[_Job], error: Exception) -> None:
+        log.error("the database refused a write: %s", error)
+        with contextlib.suppress(sqlite3.Error, ValueError):
+            await self._writer.rollback()
+        for job in batch:
+            _settle(job, None, StoreUnavailable(f"the database cannot be written: {error}"))
+
+    async def _drain(self, task: asyncio.Task[None]) -> None:
+        """Let queued writes finish, then stop the writer task."""
+        with contextlib.suppress(Problem, TimeoutError):
+            async with asyncio.timeout(3):
+                await self.write(_nothing)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _connect(path: Path) -> aiosqlite.Connection:
+    uri = path.absolute().as_uri() + "?mode=rw"
+    return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+
+
+async def _execute_all(connection: aiosqlite.Connection, *statements: str) -> None:
+    for statement in statements:
+        cursor = await connection.execute(statement)
+        await cursor.close()
+
+
+async def _nothing(connection: aiosqlite.Connection) -> None:
+    return None
+
+
+def _settle(job: _Job, result: Any, failure: BaseException | None) -> None:
+    if job.done.done():
+        return
+    if failure is None:
+        job.done.set_result(result)
+    else:
+        job.done.set_exception(failure)
+        job.done.exception()  # its caller may be gone; then nobody is to be warned
+
+
+def _as_problem(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.IntegrityError) or not isinstance(error, sqlite3.Error):
+        return error
+    return StoreUnavailable(f"the database cannot be written: {error}")

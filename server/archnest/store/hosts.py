@@ -1,0 +1,74 @@
+"""The latest report of each host."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiosqlite
+
+from archnest.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """One row: texts as stored, JSON not decoded."""
+
+    host_id: str
+    hostname: str | None
+    source: str
+    report_json: bytes
+    reported_at: str | None
+    received_at: str
+    agent_version: str | None
+    engine_json: bytes | None
+    gone_json: bytes
+
+
+async def all_hosts(db: Database) -> list[HostRecord]:
+    """Every host, the one heard from longest ago first."""
+    rows = await db.read(
+        """
+        SELECT host_id, hostname, source, CAST(report_json AS BLOB) AS report_json, reported_at,
+               received_at, agent_version, CAST(engine_json AS BLOB) AS engine_json,
+               CAST(gone_json AS BLOB) AS gone_json
+          FROM docker_agent_reports
+         ORDER BY received_at, host_id
+        """
+    )
+    return [HostRecord(**dict(row)) for row in rows]
+
+
+async def save_reports(connection: aiosqlite.Connection, records: Sequence[HostRecord]) -> None:
+    """Keep only the newest report of each host; all rows or none."""
+    await connection.executemany(
+        """
+        INSERT INTO docker_agent_reports (host_id, hostname, source, report_json, reported_at,
+                                          received_at, agent_version, engine_json, gone_json)
+        VALUES (?, ?, ?, CAST(? AS TEXT), ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT))
+        ON CONFLICT (host_id) DO UPDATE
+           SET hostname = excluded.hostname, source = excluded.source,
+               report_json = excluded.report_json, reported_at = excluded.reported_at,
+               received_at = excluded.received_at, agent_version = excluded.agent_version,
+               engine_json = excluded.engine_json, gone_json = excluded.gone_json
+        """,
+        [
+            (
+                record.host_id,
+                record.hostname,
+                record.source,
+                record.report_json,
+                record.reported_at,
+                record.received_at,
+                record.agent_version,
+                record.engine_json,
+                record.gone_json,
+            )
+            for record in records
+        ],
+    )
+
+
+async def forget_hosts(connection: aiosqlite.Connection, host_ids: Sequence[str]) -> None:
+    """Delete hosts with everything known about them."""
+    await connection.executemany(
+        "DELETE FROM docker_agent_reports WHERE host_id = ?", [(name,) for name in host_ids]
+    )
