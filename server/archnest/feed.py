@@ -1,0 +1,99 @@
+"""What pollers get, encoded and compressed once per revision however many ask."""
+
+import asyncio
+import gzip
+from typing import Generic, TypeVar
+
+import msgspec
+
+from archnest.fleet import Entry, Fleet
+from archnest.model.host import Changes, HostList
+
+T = TypeVar("T")
+
+MIN_COMPRESSED_BYTES = 1_400
+"""Below one packet's worth, compression saves nothing."""
+MAX_INLINE_BYTES = 65_536
+"""Above this, compression goes to a thread: it would stall other clients."""
+HOSTS_PER_TURN = 20
+"""Hosts encoded before other clients get their turn."""
+MAX_CACHED = 32
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Encoded(Generic[T]):
+    """The JSON of a T with a name for its content; the compressed form is kept."""
+
+    def __init__(self, body: bytes, etag: str | None = None) -> None:
+        self.body = body
+        self.etag = etag
+        self._compressing: asyncio.Future[bytes] | None = None
+
+    async def compressed(self) -> bytes | None:
+        """The body as gzip, or None where that gains nothing."""
+        if len(self.body) < MIN_COMPRESSED_BYTES:
+            return None
+        if len(self.body) <= MAX_INLINE_BYTES and self._compressing is None:
+            self._compressing = asyncio.get_running_loop().create_future()
+            self._compressing.set_result(_gzip(self.body))
+        elif self._compressing is None:
+            self._compressing = asyncio.ensure_future(asyncio.to_thread(_gzip, self.body))
+        return await asyncio.shield(self._compressing)
+
+
+class Feed:
+    """Answers polls from the fleet; equal questions at one revision share one answer."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._revision = ""
+        self._answers: dict[str, asyncio.Task[Encoded[Changes]]] = {}
+
+    def etag(self, since: str | None = None) -> str:
+        """Names the answer to a poll without working it out."""
+        return f'"{self._fleet.revision}.{since or ""}"'
+
+    def hosts(self) -> Encoded[HostList]:
+        """Every host of every source."""
+        revision = self._fleet.revision
+        hosts = [entry.host() for entry in self._fleet.entries()]
+        return Encoded(_encode(HostList(revision, self._fleet.stale_after_ms, hosts)))
+
+    async def changes(self, since: str | None) -> Encoded[Changes]:
+        """What a reader who knows `since` lacks."""
+        revision = self._fleet.revision
+        if revision != self._revision or len(self._answers) >= MAX_CACHED:
+            self._revision = revision
+            self._answers = {}
+        changed = self._fleet.changed_since(since)
+        key = since if changed is not None and since else ""
+        if key not in self._answers:
+            self._answers[key] = asyncio.create_task(self._encode_changes(revision, changed))
+        return await asyncio.shield(self._answers[key])
+
+    async def _encode_changes(
+        self, revision: str, changed: tuple[list[Entry], list[str]] | None
+    ) -> Encoded[Changes]:
+        entries, removed = changed if changed is not None else (self._fleet.entries(), [])
+        parts: list[msgspec.Raw] = []
+        for number, entry in enumerate(entries, start=1):
+            rows = msgspec.Raw(entry.picture.rows_json)
+            parts.append(msgspec.Raw(_encode({"host": entry.host(), "containers": rows})))
+            if number % HOSTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return Encoded(
+            _encode(
+                {
+                    "revision": revision,
+                    "full": changed is None,
+                    "staleAfterMs": self._fleet.stale_after_ms,
+                    "hosts": parts,
+                    "removed": removed,
+                }
+            )
+        )
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)

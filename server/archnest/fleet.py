@@ -1,0 +1,165 @@
+"""The current picture of every host in memory, with a revision; what readers read.
+
+The revision rises with every change a reader could see: a report, a host
+forgotten, a host turning stale. Ages are measured on a clock that never
+jumps, so that setting the machine's time neither hides nor invents silence.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from archnest.errors import NotFound
+from archnest.model.host import Host
+from archnest.picture import Picture, from_record
+from archnest.store.database import Database
+from archnest.store.hosts import all_hosts
+from archnest.timestamps import rfc3339
+
+log = logging.getLogger(__name__)
+
+MAX_TOMBSTONES = 1_000
+CAPABILITIES = {"agent": ["stats"]}
+
+
+def elapsed_clock() -> float:
+    """Seconds on a clock that counts sleep and is never set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A host's picture with the revision it last changed at."""
+
+    picture: Picture
+    stale: bool
+    revision: int
+
+    def host(self) -> Host:
+        """The host without its containers."""
+        picture = self.picture
+        return Host(
+            host_id=picture.host_id,
+            hostname=picture.hostname,
+            source=picture.source,
+            received_at=rfc3339(picture.received_at),
+            reported_at=picture.reported_at,
+            stale=self.stale,
+            container_count=len(picture.names),
+            gone_count=len(picture.gone),
+            agent_version=picture.agent_version,
+            engine=picture.engine,
+            capabilities=CAPABILITIES.get(picture.source, []),
+        )
+
+
+class Fleet:
+    """Every host's latest picture; reads are plain memory."""
+
+    def __init__(self, stale_after_ms: int, clock: Callable[[], float] = elapsed_clock) -> None:
+        self.stale_after_ms = stale_after_ms
+        self.boot_id = secrets.token_hex(4)
+        self._clock = clock
+        self._number = 0
+        # Both are kept in the order of their values, so that the newest
+        # changes and the next host to turn stale are found without a search.
+        self._entries: dict[str, Entry] = {}
+        self._stale_at: dict[str, float] = {}
+        self._removed: dict[str, int] = {}
+        self._forgotten_removals = 0
+
+    async def load(self, database: Database, now: float) -> None:
+        """Show the last known state of every stored host, with its true age."""
+        for record in await all_hosts(database):
+            try:
+                picture = from_record(record)
+            except (msgspec.DecodeError, ValueError) as error:
+                log.error("the stored report of %s is damaged: %s", record.host_id, error)
+                continue
+            self.replace(picture, age_s=max(0.0, now - picture.received_at))
+
+    @property
+    def revision(self) -> str:
+        """Names the present state; another start of the server never repeats it."""
+        self._notice_silence()
+        return f"{self.boot_id}-{self._number}"
+
+    def get(self, host_id: str) -> Picture | None:
+        """The host's picture, or None."""
+        entry = self._entries.get(host_id)
+        return entry.picture if entry else None
+
+    def entry(self, host_id: str) -> Entry:
+        """The host with its staleness; raises NotFound."""
+        self._notice_silence()
+        entry = self._entries.get(host_id)
+        if entry is None:
+            raise NotFound("no host has this id")
+        return entry
+
+    def entries(self) -> list[Entry]:
+        """Every host by hostId."""
+        self._notice_silence()
+        return sorted(self._entries.values(), key=lambda entry: entry.picture.host_id)
+
+    def changed_since(self, revision: str | None) -> tuple[list[Entry], list[str]] | None:
+        """Hosts changed and ids removed since then, or None: everything may have."""
+        self._notice_silence()
+        number = self._number_of(revision)
+        if number is None:
+            return None
+        changed = list(self._newer_than(number))
+        removed = [host_id for host_id, at in self._removed.items() if at > number]
+        return changed, removed
+
+    def replace(self, picture: Picture, age_s: float = 0.0) -> None:
+        """Show a newer picture of a host, heard from `age_s` seconds ago."""
+        host_id = picture.host_id
+        self._stale_at.pop(host_id, None)
+        stale_in_s = self.stale_after_ms / 1000 - age_s
+        if stale_in_s >= 0:
+            self._stale_at[host_id] = self._clock() + stale_in_s
+        self._removed.pop(host_id, None)
+        self._show(picture, stale=stale_in_s < 0)
+
+    def remove(self, host_id: str) -> None:
+        """Drop a host; readers that know it are told."""
+        if self._entries.pop(host_id, None) is None:
+            return
+        self._stale_at.pop(host_id, None)
+        self._number += 1
+        self._removed[host_id] = self._number
+        while len(self._removed) > MAX_TOMBSTONES:
+            self._forgotten_removals = self._removed.pop(next(iter(self._removed)))
+
+    def _show(self, picture: Picture, *, stale: bool) -> None:
+        self._number += 1
+        self._entries.pop(picture.host_id, None)
+        self._entries[picture.host_id] = Entry(picture, stale, self._number)
+
+    def _notice_silence(self) -> None:
+        now = self._clock()
+        while self._stale_at:
+            host_id, stale_at = next(iter(self._stale_at.items()))
+            if stale_at >= now:
+                return
+            del self._stale_at[host_id]
+            self._show(self._entries[host_id].picture, stale=True)
+
+    def _newer_than(self, number: int) -> Iterator[Entry]:
+        for entry in reversed(self._entries.values()):
+            if entry.revision <= number:
+                return
+            yield entry
+
+    def _number_of(self, revision: str | None) -> int | None:
+        """The number in a revision of this start that is not too old, else None."""
+        boot_id, _, digits = (revision or "").partition("-")
+        if boot_id != self.boot_id or not (digits.isascii() and digits.isdigit()):
+            return None
+        number = int(digits[:20])
+        return number if self._forgotten_removals <= number <= self._number else None

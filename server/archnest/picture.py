@@ -1,0 +1,148 @@
+"""One host's picture and how a newer report changes it; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import msgspec
+
+from archnest.errors import Ambiguous, NotFound
+from archnest.model.host import ContainerRow, GoneContainer
+from archnest.model.report import Container, Engine
+from archnest.store.hosts import HostRecord
+from archnest.timestamps import rfc3339, unix_seconds
+
+MAX_GONE = 100
+"""Gone containers remembered per host, so that hosts full of short jobs stay bounded."""
+MIN_PREFIX = 12
+
+_encode = msgspec.json.Encoder().encode
+_decode_containers = msgspec.json.Decoder(list[Container]).decode
+_decode_rows = msgspec.json.Decoder(list[ContainerRow]).decode
+_decode_gone = msgspec.json.Decoder(list[GoneContainer]).decode
+_decode_engine = msgspec.json.Decoder(Engine).decode
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A host as of its latest report, masked. The containers stay encoded:
+
+    most reports are replaced before anyone reads them.
+    """
+
+    host_id: str
+    hostname: str | None
+    source: str
+    received_at: float
+    reported_at: str | None
+    agent_version: str | None
+    engine: Engine | None
+    containers_json: bytes
+    names: dict[str, str]
+    """Container id to name, in the report's order."""
+    gone: tuple[GoneContainer, ...]
+
+    def containers(self) -> list[Container]:
+        """The latest report's containers."""
+        return _decode_containers(self.containers_json)
+
+    @cached_property
+    def rows_json(self) -> bytes:
+        """The host's rows for a list, the gone ones last, encoded once."""
+        rows = _decode_rows(self.containers_json)
+        rows += [_gone_row(entry) for entry in self.gone]
+        return _encode(rows)
+
+    def find(self, reference: str) -> Container:
+        """The container by full id, name or unambiguous id prefix of 12 or more.
+
+        Raises NotFound or Ambiguous.
+        """
+        found = _find(self.names, reference)
+        return next(container for container in self.containers() if container.id == found)
+
+    def find_gone(self, reference: str) -> GoneContainer:
+        """A gone container, by the same words; raises NotFound or Ambiguous."""
+        found = _find({entry.container.id: entry.container.name for entry in self.gone}, reference)
+        return next(entry for entry in self.gone if entry.container.id == found)
+
+    def after(self, previous: "Picture | None") -> "Picture":
+        """This newer picture with what it lacks of the previous one kept as gone."""
+        if previous is None or previous.source != self.source:
+            return self
+        missing = previous.names.keys() - self.names.keys()
+        if not missing and not previous.gone:
+            return self
+        return replace(self, gone=tuple(self._gone_after(previous, missing)))
+
+    def _gone_after(self, previous: "Picture", missing: set[str]) -> list[GoneContainer]:
+        gone_at = rfc3339(self.received_at)
+        newly = (
+            [GoneContainer(gone_at, one) for one in previous.containers() if one.id in missing]
+            if missing
+            else []
+        )
+        return list(self._still_gone([*newly, *previous.gone]))[:MAX_GONE]
+
+    def _still_gone(self, entries: list[GoneContainer]) -> Iterator[GoneContainer]:
+        """Entries that nothing replaced: neither the same id, nor the same name."""
+        ids, names = set(self.names), set(self.names.values())
+        for entry in entries:
+            container = entry.container
+            if container.id in ids or (container.name and container.name in names):
+                continue
+            ids.add(container.id)
+            names.add(container.name)
+            yield entry
+
+    def as_record(self) -> HostRecord:
+        """The row to store."""
+        return HostRecord(
+            host_id=self.host_id,
+            hostname=self.hostname,
+            source=self.source,
+            report_json=self.containers_json,
+            reported_at=self.reported_at,
+            received_at=rfc3339(self.received_at),
+            agent_version=self.agent_version,
+            engine_json=_encode(self.engine) if self.engine else None,
+            gone_json=_encode(self.gone),
+        )
+
+
+def from_record(record: HostRecord) -> Picture:
+    """The picture a row holds; raises msgspec.DecodeError or ValueError if damaged."""
+    containers = _decode_containers(record.report_json)
+    return Picture(
+        host_id=record.host_id,
+        hostname=record.hostname,
+        source=record.source,
+        received_at=unix_seconds(record.received_at),
+        reported_at=record.reported_at,
+        agent_version=record.agent_version,
+        engine=_decode_engine(record.engine_json) if record.engine_json else None,
+        containers_json=record.report_json,
+        names={container.id: container.name for container in containers},
+        gone=tuple(_decode_gone(record.gone_json)),
+    )
+
+
+def _gone_row(entry: GoneContainer) -> ContainerRow:
+    fields = {name: getattr(entry.container, name) for name in _SHARED_FIELDS}
+    return ContainerRow(**fields, gone_at=entry.gone_at)
+
+
+_SHARED_FIELDS = tuple(name for name in ContainerRow.__struct_fields__ if name != "gone_at")
+
+
+def _find(names: dict[str, str], reference: str) -> str:
+    if reference in names:
+        return reference
+    fitting = [one for one, name in names.items() if name == reference and name]
+    if not fitting and len(reference) >= MIN_PREFIX:
+        fitting = [one for one in names if one.startswith(reference)]
+    if not fitting:
+        raise NotFound("no container of this host has this id or name")
+    if len(fitting) > 1:
+        raise Ambiguous(f"{len(fitting)} containers of this host fit; name more of the id")
+    return fitting[0]
