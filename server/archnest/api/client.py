@@ -1,0 +1,49 @@
+"""Where a request really comes from."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from archnest.config import IPNetwork
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def client_address(request: web.Request, trusted: Sequence[IPNetwork]) -> Address | None:
+    """The peer, or behind trusted proxies the nearest address they do not vouch for.
+
+    X-Forwarded-For is read from its right end, since only what a trusted
+    proxy appended is believed. None on the control socket, or when the
+    connection is already gone.
+    """
+    peer = parse_address(request.remote or "")
+    if peer is None or not trusted:
+        return peer
+    hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+    while is_in(peer, trusted) and hops:
+        hop = parse_address(hops.pop().strip())
+        if hop is None:
+            break
+        peer = hop
+    return peer
+
+
+def parse_address(text: str) -> Address | None:
+    """An address, IPv4-mapped ones unwrapped, ports and brackets dropped; else None."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
+
+
+def is_in(address: Address, networks: Sequence[IPNetwork]) -> bool:
+    """Whether one of the networks, of either version, holds the address."""
+    return any(address.version == network.version and address in network for network in networks)

@@ -1,0 +1,177 @@
+"""Turns a plain function into an HTTP handler: admit, decode, call, encode.
+
+The function's annotations say everything: `body` is decoded into its struct,
+`identity` is who asks, a parameter named in the path comes from the path and
+any other `str | None` one from the query.
+"""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from archnest import keys
+from archnest.api.body import MAX_BODY_BYTES, check_media_type, read_body
+from archnest.auth.access import Access, Identity
+from archnest.errors import Invalid
+from archnest.feed import Encoded
+
+Handler = Callable[..., Awaitable[Any]]
+_encode = msgspec.json.Encoder().encode
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the API: who may call it and what answers."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    status: int = 200
+    max_bytes: Callable[[web.Application], int] = field(default=lambda app: MAX_BODY_BYTES)
+
+    def as_aiohttp(self, prefix: str) -> web.RouteDef:
+        """The route for aiohttp's router, under the base path."""
+        path = prefix.rstrip("/") + self.path
+        return web.RouteDef(self.method, path, _Endpoint(self).handle, {})
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """The handler's resolved annotations."""
+        return typing.get_type_hints(self.handler)
+
+    @property
+    def path_names(self) -> list[str]:
+        """The names in braces, in the path's order."""
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @property
+    def query_names(self) -> list[str]:
+        """The parameters that come from the query."""
+        known = {"request", "body", "identity", *self.path_names}
+        return [name for name in inspect.signature(self.handler).parameters if name not in known]
+
+
+class _Endpoint:
+    """A route's work for one request, with what can be prepared prepared."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        hints = route.hints
+        self._takes_identity = "identity" in hints
+        body = hints.get("body")
+        self._decoder = msgspec.json.Decoder(body) if body is not None else None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        arguments = await self._admit(request)
+        for name in self.route.path_names:
+            arguments[name] = request.match_info[name]
+        for name in self.route.query_names:
+            arguments[name] = request.query.get(name)
+        if self._decoder is not None:
+            arguments["body"] = await self._decode(request, self._decoder)
+        answer = await self.route.handler(request, **arguments)
+        return await _respond(request, answer, self.route.status)
+
+    async def _admit(self, request: web.Request) -> dict[str, Any]:
+        access = self.route.access
+        if access is Access.ANYONE:
+            return {}
+        gate = request.app[keys.GATE]
+        authorization = request.headers.get("Authorization")
+        if access is Access.AGENT:
+            gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
+            return {}
+        identity = _local_operator(request) or gate.admit_user(authorization, access)
+        return {"identity": identity} if self._takes_identity else {}
+
+    async def _decode(self, request: web.Request, decoder: msgspec.json.Decoder[Any]) -> Any:
+        check_media_type(request)
+        body = await read_body(request, self.route.max_bytes(request.app))
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise Invalid(_named(error)) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
+
+
+def is_declared(handler: object) -> bool:
+    """Whether a handler came from a Route, and so has its access declared."""
+    return isinstance(getattr(handler, "__self__", None), _Endpoint)
+
+
+def on_control_socket(request: web.Request) -> bool:
+    """Whether the peer came through the data folder's socket, so owns the data."""
+    transport = request.transport
+    return transport is not None and isinstance(transport.get_extra_info("sockname"), str)
+
+
+def _local_operator(request: web.Request) -> Identity | None:
+    return Identity.local_operator() if on_control_socket(request) else None
+
+
+def _named(error: msgspec.ValidationError) -> str:
+    """The message with the field's path first: `$.containers[3].name: …`."""
+    message, _, path = str(error).rpartition(" - at `")
+    if not message:
+        return f"$: {_short(str(error))}"
+    path = path.rstrip("`")
+    if path.startswith("key in "):
+        path = path.removeprefix("key in `")
+    return f"{path}: {_short(message)}"
+
+
+def _short(text: str) -> str:
+    # Messages of enum errors echo the input, which is the sender's and may be long.
+    return text if len(text) <= 300 else text[:300] + "…"
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8"
+    return _short(str(error))
+
+
+async def _respond(request: web.Request, answer: Any, status: int) -> web.StreamResponse:
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    if answer is None:
+        return web.Response(status=204)
+    if not isinstance(answer, Encoded):
+        return web.Response(body=_encode(answer), status=status, content_type=JSON)
+    headers = {"Vary": "Accept-Encoding, Authorization"}
+    if answer.etag:
+        headers["ETag"] = answer.etag
+    body = answer.body
+    if accepts_gzip(request):
+        compressed = await answer.compressed()
+        if compressed is not None:
+            body = compressed
+            headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+
+
+def accepts_gzip(request: web.Request) -> bool:
+    """Whether the client takes gzip; `gzip;q=0` says it does not."""
+    for part in request.headers.get("Accept-Encoding", "").lower().split(","):
+        coding, _, weight = part.strip().partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def matches_etag(request: web.Request, etag: str) -> bool:
+    """Whether If-None-Match holds this tag; the comparison is weak, as RFC 9110 says."""
+    tags = request.headers.get("If-None-Match", "").split(",")
+    return any(tag.strip().removeprefix("W/") == etag for tag in tags)

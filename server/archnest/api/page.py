@@ -1,0 +1,87 @@
+"""The page's files and the agent script, held in memory.
+
+Only files present at start with a known ending are served, so neither
+dotfiles nor anything placed beside them later can be asked for.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from archnest.api.endpoint import Route, accepts_gzip, matches_etag
+from archnest.auth.access import Access
+
+TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".sh": "text/x-shellscript",
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file as it goes out."""
+
+    body: bytes
+    compressed: bytes
+    content_type: str
+    etag: str
+    cache_control: str
+
+
+def asset_routes(web_dir: Path, agent_dir: Path) -> list[Route]:
+    """A route for each file of the page, for `/` and for the agent's scripts."""
+    found = {
+        f"/{path.relative_to(web_dir).as_posix()}": _load(path)
+        for path in sorted(web_dir.rglob("*"))
+        if path.suffix in TYPES and _is_public(path.relative_to(web_dir))
+    }
+    found |= {f"/agent/{path.name}": _load(path) for path in sorted(agent_dir.glob("*.sh"))}
+    if "/index.html" in found:
+        found["/"] = found.pop("/index.html")
+    if "/docs.html" in found:
+        found["/api/docs"] = found.pop("/docs.html")
+    return [_route(path, asset) for path, asset in found.items()]
+
+
+def _is_public(relative: Path) -> bool:
+    return not any(part.startswith(".") or part == "node_modules" for part in relative.parts)
+
+
+def _load(path: Path) -> Asset:
+    body = path.read_bytes()
+    return Asset(
+        body=body,
+        compressed=gzip.compress(body, compresslevel=9, mtime=0),
+        content_type=TYPES[path.suffix],
+        etag=f'"{hashlib.sha256(body).hexdigest()[:20]}"',
+        # The HTML names the other files; an old copy of it must never live on.
+        cache_control="no-store" if path.suffix == ".html" else "no-cache",
+    )
+
+
+def _route(path: str, asset: Asset) -> Route:
+    async def serve(request: web.Request) -> web.Response:
+        """Give a file of the page."""
+        headers = {
+            "ETag": asset.etag,
+            "Cache-Control": asset.cache_control,
+            "Vary": "Accept-Encoding",
+        }
+        if matches_etag(request, asset.etag):
+            return web.Response(status=304, headers=headers)
+        body = asset.body
+        if accepts_gzip(request):
+            headers["Content-Encoding"] = "gzip"
+            body = asset.compressed
+        return web.Response(
+            body=body, headers=headers, content_type=asset.content_type, charset="utf-8"
+        )
+
+    return Route("GET", path, serve, Access.ANYONE)

@@ -1,0 +1,43 @@
+"""The whole API on one screen: what answers where, and who may ask."""
+
+from aiohttp import web
+
+from archnest import keys
+from archnest.api import agent_hosts, auth, health, hosts, reports, users
+from archnest.api.endpoint import Route
+from archnest.auth.access import Access
+
+
+def _report_bytes(app: web.Application) -> int:
+    return app[keys.CONFIG].max_report_bytes
+
+
+REPORT = "/api/agents/docker/report"
+AGENT_HOSTS = "/api/agents/docker/hosts"
+AGENT_HOST = AGENT_HOSTS + "/{host_id}"
+AGENT_CONTAINER = AGENT_HOST + "/containers/{container_id}"
+CONTAINER = "/api/hosts/{host_id}/containers/{container_id}"
+USER = "/api/users/{username}"
+
+ROUTES = [
+    Route("GET", "/healthz", health.show_alive, Access.ANYONE),
+    Route("GET", "/readyz", health.show_ready, Access.ANYONE),
+    Route("POST", REPORT, reports.create_report, Access.AGENT, max_bytes=_report_bytes),
+    Route("GET", AGENT_HOSTS, agent_hosts.list_agent_hosts, Access.MEMBER),
+    Route("DELETE", AGENT_HOST, agent_hosts.forget_agent_host, Access.ADMIN, status=204),
+    Route("GET", AGENT_HOST + "/containers", agent_hosts.show_agent_host, Access.MEMBER),
+    Route("GET", AGENT_CONTAINER, agent_hosts.show_agent_container, Access.MEMBER),
+    Route("GET", "/api/hosts", hosts.list_hosts, Access.MEMBER),
+    Route("GET", "/api/containers", hosts.list_changes, Access.MEMBER),
+    Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),
+    Route("POST", "/api/auth/setup", auth.setup, Access.ANYONE, status=201),
+    Route("POST", "/api/auth/login", auth.login, Access.ANYONE),
+    Route("POST", "/api/auth/logout", auth.logout, Access.MEMBER, status=204),
+    Route("POST", "/api/auth/renew", auth.renew, Access.MEMBER),
+    Route("POST", "/api/auth/password", auth.change_password, Access.MEMBER, status=204),
+    Route("GET", "/api/auth/me", auth.show_me, Access.MEMBER),
+    Route("GET", "/api/users", users.list_users, Access.ADMIN),
+    Route("POST", "/api/users", users.add_user, Access.ADMIN, status=201),
+    Route("PATCH", USER, users.change_user, Access.ADMIN),
+    Route("DELETE", USER, users.remove_user, Access.ADMIN, status=204),
+]

@@ -1,0 +1,205 @@
+"""The server: what it is made of, and its life from start to stop."""
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from aiohttp import web
+
+from archnest import __version__, keys, logs
+from archnest.api.documentation import documentation_route
+from archnest.api.endpoint import is_declared
+from archnest.api.middleware import add_policy, problems
+from archnest.api.page import asset_routes
+from archnest.api.routes import ROUTES
+from archnest.assets import asset_dir
+from archnest.auth.access import Gate
+from archnest.auth.accounts import Accounts
+from archnest.config import Config, with_secrets
+from archnest.errors import StartRefused
+from archnest.feed import Feed
+from archnest.fleet import Fleet
+from archnest.ingest import Ingest
+from archnest.store.database import DATABASE_NAME, Database
+from archnest.store.lock import DataFolderLock
+from archnest.store.migrate import migrate
+from archnest.store.readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_S = 3.0
+KEEPALIVE_S = 75.0
+SOCKET_NAME = "archnest.sock"
+
+SERVER_OPTIONS: dict[str, Any] = {
+    # Left on, aiohttp inflates bodies before anyone asked who sends them.
+    "auto_decompress": False,
+    "keepalive_timeout": KEEPALIVE_S,
+    "access_log": None,
+}
+
+
+def make_app(config: Config) -> web.Application:
+    """Build the whole server over a migrated data folder; nothing is opened yet.
+
+    `config` must come from `with_secrets`. Raises StartRefused when a route
+    does not declare who may call it.
+    """
+    app = web.Application(middlewares=[problems])
+    app[keys.CONFIG] = config
+    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest])
+    app.on_response_prepare.append(add_policy)
+    assets = asset_routes(asset_dir("web"), asset_dir("agent"))
+    for route in [*ROUTES, documentation_route(ROUTES), *assets]:
+        app.router.add_routes([route.as_aiohttp(config.base_path)])
+    refuse_undeclared(app)
+    return app
+
+
+def refuse_undeclared(app: web.Application) -> None:
+    """Raise StartRefused when any route does not declare who may call it."""
+    for route in app.router.routes():
+        if not is_declared(route.handler):
+            raise StartRefused(f"{route.method} {route.resource} does not declare who may call it")
+
+
+def serve(config: Config) -> None:
+    """Run the server until SIGINT or SIGTERM; raises StartRefused."""
+    config = _prepared(config)
+    logs.configure(config)
+    with DataFolderLock(config.data_dir):
+        applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
+        for name in applied:
+            log.info("applied migration %s", name)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(config))
+
+
+def _prepared(config: Config) -> Config:
+    os.umask(0o077)
+    try:
+        return with_secrets(config)
+    except OSError as error:
+        raise StartRefused(
+            f"the data folder {config.data_dir} cannot be used: {error.strerror}"
+        ) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(config: Config) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    runner = web.AppRunner(make_app(config), shutdown_timeout=SHUTDOWN_S, **SERVER_OPTIONS)
+    await runner.setup()
+    try:
+        await _listen(runner, config)
+        _announce(config, runner.app[keys.ACCOUNTS])
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, config: Config) -> None:
+    await web.SockSite(runner, _control_socket(config)).start()
+    site = web.TCPSite(
+        runner, config.listen_host, config.listen_port, ssl_context=_tls(config), backlog=4096
+    )
+    try:
+        await site.start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StartRefused(
+            f"cannot listen on {config.listen_host}:{config.listen_port}: {reason};"
+            " set ARCHNEST_LISTEN or --listen to another address"
+        ) from None
+
+
+def _control_socket(config: Config) -> socket.socket:
+    """The socket for `archnest user …`, reachable only through the 0700 folder.
+
+    It is bound through the folder's descriptor, because a socket's path may
+    have only 107 bytes.
+    """
+    path = config.data_dir / SOCKET_NAME
+    path.unlink(missing_ok=True)
+    folder = os.open(config.data_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
+    finally:
+        os.close(folder)
+    path.chmod(0o600)
+    return listener
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if config.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (ssl.SSLError, OSError) as error:
+        raise StartRefused(
+            f"ARCHNEST_TLS_CERT and ARCHNEST_TLS_KEY are wrong: they must be a PEM certificate"
+            f" and its key ({error})"
+        ) from None
+    return context
+
+
+def _announce(config: Config, accounts: Accounts) -> None:
+    host = f"[{config.listen_host}]" if ":" in config.listen_host else config.listen_host
+    if config.listen_host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    address = f"{config.scheme}://{host}:{config.listen_port}{config.base_path}"
+    print(f"ArchNest {__version__} is at {address}", flush=True)
+    if accounts.setup_code is not None:
+        print(f"Make the first admin at {address}#/setup?code={accounts.setup_code}", flush=True)
+    if config.agent_token is None:
+        log.warning("ARCHNEST_AGENT_TOKEN is not set: no report is taken")
+
+
+async def _store(app: web.Application) -> AsyncIterator[None]:
+    async with Database.open(app[keys.CONFIG].data_dir / DATABASE_NAME) as database:
+        app[keys.DATABASE] = database
+        app[keys.READINESS] = Readiness(database)
+        yield
+
+
+async def _fleet(app: web.Application) -> AsyncIterator[None]:
+    fleet = Fleet(app[keys.CONFIG].stale_after_ms)
+    await fleet.load(app[keys.DATABASE], now=time.time())
+    app[keys.FLEET] = fleet
+    app[keys.FEED] = Feed(fleet)
+    yield
+
+
+async def _accounts(app: web.Application) -> AsyncIterator[None]:
+    config = app[keys.CONFIG]
+    async with Accounts.open(config, app[keys.DATABASE]) as accounts:
+        app[keys.ACCOUNTS] = accounts
+        app[keys.GATE] = Gate(config.agent_token, config.ingest_allow, accounts.sessions)
+        yield
+
+
+async def _ingest(app: web.Application) -> AsyncIterator[None]:
+    async with Ingest(app[keys.DATABASE], app[keys.FLEET]).running() as ingest:
+        app[keys.INGEST] = ingest
+        yield

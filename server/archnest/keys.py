@@ -1,0 +1,29 @@
+"""Every place where the application and a request keep something, with its type."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from aiohttp import web
+
+from archnest.auth.access import Gate
+from archnest.auth.accounts import Accounts
+from archnest.config import Config
+from archnest.feed import Feed
+from archnest.fleet import Fleet
+from archnest.ingest import Ingest
+from archnest.store.database import Database
+from archnest.store.readiness import Readiness
+
+CONFIG = web.AppKey("CONFIG", Config)
+DATABASE = web.AppKey("DATABASE", Database)
+READINESS = web.AppKey("READINESS", Readiness)
+FLEET = web.AppKey("FLEET", Fleet)
+FEED = web.AppKey("FEED", Feed)
+INGEST = web.AppKey("INGEST", Ingest)
+ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
+GATE = web.AppKey("GATE", Gate)
+
+CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKey(
+    "CLIENT_ADDRESS",
+    IPv4Address | IPv6Address | None,  # type: ignore[arg-type]
+)
+"""The client's address after trusted proxies; None on the control socket."""

@@ -1,0 +1,138 @@
+"""The route table as an OpenAPI 3.1 document; pure.
+
+Generated from the structs that decode and encode, so it cannot say anything
+else than the server does.
+"""
+
+import re
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from archnest import __version__
+from archnest.auth.access import Access
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+class DescribedRoute(Protocol):
+    """What the document needs to know of a route."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def handler(self) -> Any: ...
+    @property
+    def access(self) -> Access: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def hints(self) -> dict[str, Any]: ...
+    @property
+    def path_names(self) -> list[str]: ...
+    @property
+    def query_names(self) -> list[str]: ...
+
+
+class ProblemDocument(msgspec.Struct, frozen=True):
+    """RFC 9457: what went wrong, for programs (`type`) and for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
+    """Describe every route: parameters, bodies, answers and who may call."""
+    answers = [_answer_type(route) for route in routes]
+    wanted = [kind for kind in answers if kind is not None]
+    wanted += [route.hints["body"] for route in routes if "body" in route.hints]
+    schemas, components = msgspec.json.schema_components(
+        [*wanted, ProblemDocument], ref_template="#/components/schemas/{name}"
+    )
+    schema_of = dict(zip([*wanted, ProblemDocument], schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route, answer in zip(routes, answers, strict=True):
+        path = re.sub(r"\{(\w+)\}", lambda match: "{" + _camel(match[1]) + "}", route.path)
+        operation = _operation(route, answer, schema_of)
+        paths.setdefault(path, {})[route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ArchNest", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "agentToken": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _operation(
+    route: DescribedRoute, answer: Any, schema_of: dict[Any, dict[str, Any]]
+) -> dict[str, Any]:
+    problem = {"content": {PROBLEM: {"schema": schema_of[ProblemDocument]}}}
+    success: dict[str, Any] = {"description": "done"}
+    if answer is not None:
+        success["content"] = {JSON: {"schema": schema_of[answer]}}
+    name = route.handler.__name__
+    operation: dict[str, Any] = {
+        "operationId": _camel(name),
+        "summary": (route.handler.__doc__ or name).strip().splitlines()[0],
+        "responses": {
+            str(route.status): success,
+            "default": {"description": "a problem document", **problem},
+        },
+        "security": _security(route.access),
+        "x-access": route.access.name.lower(),
+    }
+    if parameters := _parameters(route):
+        operation["parameters"] = parameters
+    if "body" in route.hints:
+        content = {JSON: {"schema": schema_of[route.hints["body"]]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(route: DescribedRoute) -> list[dict[str, Any]]:
+    text = {"type": "string"}
+    return [
+        {"name": _camel(name), "in": "path", "required": True, "schema": text}
+        for name in route.path_names
+    ] + [{"name": name, "in": "query", "schema": text} for name in route.query_names]
+
+
+def _security(access: Access) -> list[dict[str, list[str]]]:
+    if access is Access.ANYONE:
+        return []
+    return [{"agentToken": []}] if access is Access.AGENT else [{"session": []}]
+
+
+def _answer_type(route: DescribedRoute) -> Any:
+    """The struct a handler answers with: X of `X`, `Encoded[X]` and unions with responses."""
+    returned = route.hints.get("return")
+    options = (
+        typing.get_args(returned)
+        if isinstance(returned, types.UnionType) or typing.get_origin(returned) is typing.Union
+        else (returned,)
+    )
+    for option in options:
+        origin = typing.get_origin(option)
+        kind = typing.get_args(option)[0] if origin is not None and origin is not dict else option
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return kind
+    return None
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
