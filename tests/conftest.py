@@ -1,0 +1,120 @@
+"""The real application on a real database; the rest of the fixtures is in plugins."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from archnest import config as settings
+from archnest import keys
+from archnest.app import SERVER_OPTIONS, make_app
+from archnest.assets import asset_dir
+from archnest.auth.accounts import Accounts
+from archnest.config import Config
+from archnest.store.database import DATABASE_NAME, Database
+from archnest.store.migrate import migrate
+from tests.factories import ADMIN, AGENT, AGENT_TOKEN, MEMBER, bearer
+
+pytest_plugins = ["tests.engine.dockerd"]
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_never_blocked() -> Iterator[BlockBuster]:
+    """Any blocking call that our code makes inside the event loop fails the test."""
+    with blockbuster_ctx("archnest") as blockbuster:
+        yield blockbuster
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """The settings of the application under test; tests override this fixture."""
+    return {"ARCHNEST_AGENT_TOKEN": AGENT_TOKEN}
+
+
+@pytest.fixture
+def config(environ: dict[str, str], tmp_path: Path) -> Config:
+    """A prepared data folder with a migrated database."""
+    loaded = settings.load(environ, data_dir=str(tmp_path / "data"))
+    prepared = settings.with_secrets(loaded)
+    migrate(prepared.data_dir / DATABASE_NAME, asset_dir("migrations"))
+    return prepared
+
+
+@pytest.fixture
+async def client(aiohttp_client: Callable[..., Awaitable[Client]], config: Config) -> Client:
+    """A client of the whole server."""
+    return await aiohttp_client(make_app(config), server_kwargs=SERVER_OPTIONS)
+
+
+@pytest.fixture
+def accounts(client: Client) -> Accounts:
+    """The running server's accounts."""
+    return client.server.app[keys.ACCOUNTS]  # type: ignore[attr-defined]
+
+
+async def sign_in(client: Client, username: str, password: str) -> dict[str, str]:
+    """The header of a fresh session."""
+    response = await client.post(
+        "/api/auth/login", json={"username": username, "password": password}
+    )
+    assert response.status == 200, await response.text()
+    return bearer((await response.json())["token"])
+
+
+@pytest.fixture
+async def admin(client: Client, accounts: Accounts) -> dict[str, str]:
+    """The header of an admin's session."""
+    username, password = ADMIN
+    await accounts.add_user(username, password, "admin")
+    return await sign_in(client, username, password)
+
+
+@pytest.fixture
+async def member(client: Client, accounts: Accounts, admin: dict[str, str]) -> dict[str, str]:
+    """The header of a member's session."""
+    username, password = MEMBER
+    await accounts.add_user(username, password, "member")
+    return await sign_in(client, username, password)
+
+
+@pytest.fixture
+def database(client: Client) -> Database:
+    """The running server's database."""
+    return client.server.app[keys.DATABASE]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def stored_hosts(database: Database) -> Callable[[], Awaitable[dict[str, str]]]:
+    """What the database itself holds: hostId to report_json."""
+
+    async def read() -> dict[str, str]:
+        rows = await database.read("SELECT host_id, report_json FROM docker_agent_reports")
+        return {row["host_id"]: row["report_json"] for row in rows}
+
+    return read
+
+
+@pytest.fixture
+def push(client: Client) -> Callable[..., Awaitable[ClientResponse]]:
+    """Post a report as an agent does."""
+
+    async def post(document: Any, **options: Any) -> ClientResponse:
+        options.setdefault("headers", AGENT)
+        return await client.post("/api/agents/docker/report", json=document, **options)
+
+    return post
+
+
+async def slug(response: ClientResponse) -> str:
+    """The kind of problem an answer tells; checks that it is a problem document."""
+    assert response.content_type == "application/problem+json"
+    problem = await response.json()
+    assert set(problem) == {"type", "title", "status", "detail"}
+    assert problem["status"] == response.status
+    return str(problem["type"]).removeprefix("urn:archnest:problem:")
