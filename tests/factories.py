@@ -44,7 +44,7 @@ _CONTAINER: dict[str, Any] = {
 }
 
 
-def container(name: str = "web", **changes: Any) -> dict[str, Any]:
+def container(name: str = "web", /, **changes: Any) -> dict[str, Any]:
     """One container whose id follows from its name, with fields replaced."""
     made = copy.deepcopy(_CONTAINER)
     made["name"] = name
@@ -53,7 +53,7 @@ def container(name: str = "web", **changes: Any) -> dict[str, Any]:
     return made
 
 
-def report(host_id: str = "vm-1", *containers: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def report(host_id: str = "vm-1", /, *containers: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """One report of these containers."""
     made = {
         "hostId": host_id,

@@ -1,0 +1,94 @@
+"""One host's picture: what a newer report makes of the older one."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from archnest.errors import Ambiguous, NotFound
+from archnest.model.report import Container
+from archnest.picture import MAX_GONE, Picture, from_record
+from tests.factories import container
+
+
+def picture(*containers: dict[str, Any], at: float = 1_000.0, source: str = "agent") -> Picture:
+    structs = msgspec.convert(list(containers), list[Container])
+    return Picture(
+        host_id="vm-1",
+        hostname=None,
+        source=source,
+        received_at=at,
+        reported_at=None,
+        agent_version=None,
+        engine=None,
+        containers_json=msgspec.json.encode(structs),
+        names={one.id: one.name for one in structs},
+        gone=(),
+    )
+
+
+def gone_names(picture: Picture) -> list[str]:
+    return [entry.container.name for entry in picture.gone]
+
+
+def test_a_container_the_newer_report_lacks_is_gone_as_last_seen() -> None:
+    later = picture(container("db"), at=2_000.0).after(picture(container("web"), container("db")))
+    assert gone_names(later) == ["web"]
+    assert later.gone[0].gone_at == "1970-01-01T00:33:20.000Z"
+    assert later.gone[0].container.image == "nginx:1.27"
+
+
+def test_a_container_that_stays_gone_keeps_its_first_time() -> None:
+    first = picture(container("web"))
+    second = picture(at=2_000.0).after(first)
+    third = picture(at=3_000.0).after(second)
+    assert third.gone == second.gone
+
+
+def test_a_container_recreated_under_its_name_is_not_gone() -> None:
+    recreated = picture(container("web", id="f" * 64)).after(picture(container("web")))
+    assert recreated.gone == ()
+
+
+def test_a_container_that_returns_is_no_longer_gone() -> None:
+    without = picture().after(picture(container("web")))
+    assert picture(container("web")).after(without).gone == ()
+
+
+def test_gone_containers_are_bounded_and_the_newest_kept() -> None:
+    host = picture()
+    for number in range(MAX_GONE + 5):
+        host = picture(container(f"job-{number}"), at=float(number)).after(host)
+    host = picture(at=9_999.0).after(host)
+    assert len(host.gone) == MAX_GONE
+    assert gone_names(host)[0] == f"job-{MAX_GONE + 4}"
+
+
+def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
+    later = picture(container("db")).after(picture(container("web")))
+    rows = msgspec.json.decode(later.rows_json)
+    assert [(row["name"], "goneAt" in row) for row in rows] == [("db", False), ("web", True)]
+    assert not {"env", "mounts", "command", "entrypoint"} & set(rows[0])
+
+
+def test_a_stored_picture_comes_back_equal() -> None:
+    host = picture(container("db")).after(picture(container("web")))
+    assert from_record(host.as_record()) == host
+
+
+def test_containers_are_found_by_id_name_and_prefix() -> None:
+    one, two = container("one", id="a" * 63 + "1"), container("two", id="a" * 63 + "2")
+    host = picture(one, two, container("three"))
+    assert host.find("two").name == "two"
+    assert host.find("a" * 63 + "1").name == "one"
+    assert host.find(container("three")["id"][:12]).name == "three"
+    with pytest.raises(Ambiguous):
+        host.find("a" * 12)
+    for unknown in ("a" * 11, "nothing", ""):
+        with pytest.raises(NotFound):
+            host.find(unknown)
+
+
+def test_nameless_containers_do_not_replace_each_other() -> None:
+    before = picture(container("x", name=""), container("y", name=""))
+    assert len(picture().after(before).gone) == 2
