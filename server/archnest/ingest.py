@@ -61,7 +61,7 @@ class Ingest:
 
         `now` is unix seconds by the server's clock. Raises StoreUnavailable.
         """
-        picture = _masked_picture(report, now, source)
+        picture = masked_picture(report, now, source)
         await self._apply(report.host_id, picture)
         return Receipt(report.host_id, rfc3339(now), len(report.containers))
 
@@ -114,7 +114,8 @@ class Ingest:
             self._fleet.remove(host_id)
 
 
-def _masked_picture(report: Report, now: float, source: str) -> Picture:
+def masked_picture(report: Report, now: float, source: str) -> Picture:
+    """What is stored of a report: masked, encoded, as of `now` (unix seconds)."""
     containers = [mask_container(container) for container in report.containers]
     return Picture(
         host_id=report.host_id,

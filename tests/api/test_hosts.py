@@ -18,9 +18,7 @@ async def get(client: Client, path: str, headers: Headers) -> Any:
     return await response.json()
 
 
-async def test_a_poll_carries_only_what_changed(
-    client: Client, admin: Headers, push: Push
-) -> None:
+async def test_a_poll_carries_only_what_changed(client: Client, admin: Headers, push: Push) -> None:
     await push(report("a", container("web")))
     await push(report("b", container("db")))
     first = await get(client, "/api/containers", admin)

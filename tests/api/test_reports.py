@@ -181,7 +181,10 @@ PORT = {"containerPort": 80, "proto": "tcp"}
         (report("a", container(name="x" * 32_769)), "$.containers[0].name"),
         (report("a", container(ports=[PORT] * 1_001)), "$.containers[0].ports"),
         (report("a", container(labels={str(n): "" for n in range(1_001)})), "labels"),
-        (report("a", container(ports=[PORT] * 3 + [{"hostPort": "x"}])), "$.containers[0].ports[3]"),
+        (
+            report("a", container(ports=[PORT] * 3 + [{"hostPort": "x"}])),
+            "$.containers[0].ports[3]",
+        ),
         (report("a", container(createdAt="yesterday")), "$.containers[0].createdAt"),
         ([], "$"),
         (None, "$"),
@@ -255,9 +258,7 @@ async def test_many_hosts_at_once_are_all_kept(push: Push, stored_hosts: Stored)
     assert len(await stored_hosts()) == 100
 
 
-async def test_a_client_that_goes_away_mid_body_disturbs_no_one(
-    client: Client, push: Push
-) -> None:
+async def test_a_client_that_goes_away_mid_body_disturbs_no_one(client: Client, push: Push) -> None:
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         f"Authorization: {AGENT['Authorization']}\r\nContent-Length: 500\r\n\r\n"

@@ -1,0 +1,50 @@
+"""The page's files and the headers that guard them."""
+
+import pytest
+
+from archnest.assets import asset_dir
+from tests.conftest import Client
+
+
+async def test_the_page_and_the_agent_script_are_served_as_they_are(client: Client) -> None:
+    for path, file in (
+        ("/", asset_dir("web") / "index.html"),
+        ("/app.js", asset_dir("web") / "app.js"),
+        ("/agent/archnest-docker-agent.sh", asset_dir("agent") / "archnest-docker-agent.sh"),
+    ):
+        response = await client.get(path)
+        assert response.status == 200
+        assert await response.read() == file.read_bytes()
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/api/hosts", "/nothing", "/healthz"])
+async def test_every_answer_carries_the_policy(client: Client, path: str) -> None:
+    response = await client.get(path)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert "Server" not in response.headers
+
+
+async def test_html_and_the_api_are_not_stored_and_files_are_revalidated(client: Client) -> None:
+    assert (await client.get("/")).headers["Cache-Control"] == "no-store"
+    assert (await client.get("/api/hosts")).headers["Cache-Control"] == "no-store"
+    script = await client.get("/app.js")
+    assert script.headers["Cache-Control"] == "no-cache"
+    again = await client.get("/app.js", headers={"If-None-Match": script.headers["ETag"]})
+    assert again.status == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/.gitignore", "/package.json", "/agent/agent.env.example", "/%2e%2e/setup.cfg", "/vendor/"],
+)
+async def test_nothing_else_is_served(client: Client, path: str) -> None:
+    assert (await client.get(path)).status == 404
+
+
+async def test_the_documentation_is_readable_without_signing_in(client: Client) -> None:
+    assert (await client.get("/api/docs")).content_type == "text/html"
+    assert (await (await client.get("/api/openapi.json")).json())["openapi"] == "3.1.0"
