@@ -1,0 +1,100 @@
+"""What is secret and how it is replaced; pure.
+
+The agent masks before anything leaves the host and the server masks again
+before anything is stored; `tests/masking_cases.json` holds both to one rule.
+Every step is linear in the length of the text, since containers choose it.
+"""
+
+import re
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from archnest.model.report import Container, EnvEntry
+
+MASK = "********"
+
+_WORDS = "PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL"
+_SECRET = re.compile(_WORDS, re.IGNORECASE | re.ASCII)
+
+# What follows "://": a user, a colon, then the password up to the last "@" of
+# the word, because passwords are often put in unescaped. A number that ends
+# the authority is a port, as in http://host:8080/@scope.
+_USERINFO = re.compile(
+    r"([^ \t\r\n\f\v/?#:]*:)(?![0-9]{1,5}(?:[/?#, \t\r\n\f\v]|\Z))[^ \t\r\n\f\v]+@"
+)
+_SCHEME_END = re.compile(r"[A-Za-z0-9+.-]\Z")
+
+# An option with a secret name and its value: one shell word, so that quotes
+# inside it count.
+_OPTION = re.compile(
+    r"""(?<![^ \t\r\n\f\v'"=,;(\[{&|`])"""
+    rf"""(--?(?=[A-Z0-9_.-]*?(?:{_WORDS}))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \t\r\n]+(?!-)))"""
+    r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n\f\v'"\\])+""",
+    re.DOTALL | re.IGNORECASE | re.ASCII,
+)
+
+
+@lru_cache(maxsize=4096)
+def is_secret_key(key: str) -> bool:
+    """Whether a variable, label or option of this name holds a secret."""
+    return _SECRET.search(key) is not None
+
+
+def mask_text(text: str) -> str:
+    """Replace passwords of URLs and values of options with secret names."""
+    if "://" in text:
+        text = _mask_urls(text)
+    if "-" in text and _SECRET.search(text):
+        text = _OPTION.sub(rf"\g<1>{MASK}", text)
+    return text
+
+
+def mask_value(key: str, value: str) -> str:
+    """The value of an environment variable or label as it may be stored."""
+    return MASK if is_secret_key(key) else mask_text(value)
+
+
+def mask_container(container: Container) -> Container:
+    """The container with every secret the rule covers replaced.
+
+    Gives back the same object when there was none.
+    """
+    changed: dict[str, object] = {}
+    if container.env and (env := _masked_env(container.env)) is not None:
+        changed["env"] = env
+    if container.labels and (labels := _masked_labels(container.labels)) is not None:
+        changed["labels"] = labels
+    for name in ("entrypoint", "command"):
+        text = getattr(container, name)
+        if text and (masked := mask_text(text)) != text:
+            changed[name] = masked
+    return replace(container, **changed) if changed else container
+
+
+def _masked_env(entries: list[EnvEntry]) -> list[EnvEntry] | None:
+    masked = None
+    for index, entry in enumerate(entries):
+        value = mask_value(entry.key, entry.value)
+        if value != entry.value:
+            masked = masked if masked is not None else list(entries)
+            masked[index] = EnvEntry(entry.key, value)
+    return masked
+
+
+def _masked_labels(labels: dict[str, str]) -> dict[str, str] | None:
+    changed = {
+        key: masked for key, value in labels.items() if (masked := mask_value(key, value)) != value
+    }
+    return {**labels, **changed} if changed else None
+
+
+def _mask_urls(text: str) -> str:
+    first, *others = text.split("://")
+    parts = [first]
+    before = first
+    for part in others:
+        userinfo = _USERINFO.match(part) if _SCHEME_END.search(before) else None
+        parts.append(f"{userinfo[1]}{MASK}@{part[userinfo.end() :]}" if userinfo else part)
+        before = part
+    return "://".join(parts)
