@@ -55,9 +55,13 @@ class Config:
 
 
 def load(
-    environ: Mapping[str, str], *, listen: str | None = None, data_dir: str | None = None
+    environ: Mapping[str, str],
+    *,
+    listen: str | None = None,
+    data_dir: str | None = None,
+    fallback_dir: str | None = None,
 ) -> Config:
-    """Read the settings; the two arguments win over the environment.
+    """Read the settings; `listen` and `data_dir` win over the environment.
 
     Raises StartRefused with one line naming the variable, its form and what
     is wrong.
@@ -72,7 +76,7 @@ def load(
     config = Config(
         listen_host=host,
         listen_port=port,
-        data_dir=setting("ARCHNEST_DATA_DIR", str(_user_data_dir(environ)), _folder),
+        data_dir=setting("ARCHNEST_DATA_DIR", fallback_dir or _user_data_dir(environ), _folder),
         agent_token=setting.optional("ARCHNEST_AGENT_TOKEN", _token),
         ingest_allow=setting("ARCHNEST_INGEST_ALLOW", PRIVATE_NETWORKS, _networks),
         trusted_proxies=setting("ARCHNEST_TRUSTED_PROXIES", "", _networks),
@@ -104,13 +108,14 @@ def with_secrets(config: Config) -> Config:
     if config.jwt_secret is not None:
         return config
     path = config.data_dir / "jwt-secret"
-    secret = _generated_once(path)
+    secret = generated_once(path)
     if len(secret) < MIN_SECRET_BYTES:
         raise StartRefused(f"{path} holds fewer than {MIN_SECRET_BYTES} bytes; delete it")
     return replace(config, jwt_secret=secret)
 
 
-def _generated_once(path: Path) -> bytes:
+def generated_once(path: Path) -> bytes:
+    """A secret that is made up when first asked for and kept in this file, 0600."""
     if path.exists():
         return path.read_bytes().strip()
     secret = secrets.token_urlsafe(48).encode()
@@ -181,11 +186,11 @@ def parse_env_file(text: str, name: str) -> dict[str, str]:
     return values
 
 
-def _user_data_dir(environ: Mapping[str, str]) -> Path:
+def _user_data_dir(environ: Mapping[str, str]) -> str:
     base = environ.get("XDG_DATA_HOME", "")
     if not base.startswith("/"):
         base = str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "share")
-    return Path(base) / "archnest"
+    return str(Path(base) / "archnest")
 
 
 def _address(text: str) -> tuple[str, int]:

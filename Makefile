@@ -1,0 +1,48 @@
+# make run    the server, and the agent of this machine where it has an engine
+# make demo   the server with a synthetic fleet, for a first look without Docker
+# make test   everything the tests need, then all of them
+# make lint   format, lint and types of the Python, the page and the shell scripts
+
+# The first Python that is new enough; name another with `make PYTHON=... run`.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	{ echo $$python; break; }; done)
+ifeq ($(strip $(PYTHON)),)
+$(error ArchNest needs Python 3.11 or newer, and there is no such python3 on the PATH)
+endif
+
+VENV_PYTHON := .venv/bin/python
+
+.PHONY: run demo test lint web-tools
+
+run:
+	@$(PYTHON) server/install.py
+	@$(VENV_PYTHON) -m archnest.quickstart
+
+demo:
+	@$(PYTHON) server/install.py
+	@$(VENV_PYTHON) -m archnest.demo
+
+test:
+	@bash tests/setup.sh
+	@$(PYTHON) server/install.py test lint fast
+	@$(MAKE) --no-print-directory web-tools
+	@$(VENV_PYTHON) -m pytest
+
+lint:
+	@bash tests/setup.sh
+	@$(PYTHON) server/install.py test lint fast
+	@$(MAKE) --no-print-directory web-tools
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
+	shellcheck agent/*.sh tests/*.sh .ci/run
+	npm --prefix tests/web run --silent lint
+	npm --prefix tests/web run --silent types
+
+# Development only: the page itself needs no build and no package.
+web-tools: tests/web/node_modules/.package-lock.json
+
+tests/web/node_modules/.package-lock.json: tests/web/package.json tests/web/package-lock.json
+	npm --prefix tests/web ci --no-audit --no-fund --loglevel=error
+	@touch $@
