@@ -1,0 +1,99 @@
+"""Who may do what; decides from memory, without a database or a thread."""
+
+import enum
+import hmac
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
+
+from archnest.auth.sessions import Sessions
+from archnest.config import IPNetwork
+from archnest.errors import (
+    IngestDisabled,
+    NetworkNotAllowed,
+    NotAllowed,
+    NotSignedIn,
+    WrongAgentToken,
+)
+from archnest.model.account import Role
+
+Address = IPv4Address | IPv6Address
+
+
+class Access(enum.Enum):
+    """Who may call a route."""
+
+    ANYONE = "anyone"
+    AGENT = "agent"
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class Identity(Struct, frozen=True):
+    """Who asks. The local operator, on the control socket, has no session."""
+
+    username: str
+    role: Role
+    session_id: str | None
+    expires_at: float
+    """Unix seconds."""
+
+    @classmethod
+    def local_operator(cls) -> "Identity":
+        """Whoever can open the data folder's socket owns the data anyway."""
+        return cls("", "admin", None, float("inf"))
+
+
+class Gate:
+    """Lets requests in or raises the problem that says why not."""
+
+    def __init__(
+        self, agent_token: str | None, ingest_allow: Sequence[IPNetwork], sessions: Sessions
+    ) -> None:
+        self._agent_token = agent_token.encode() if agent_token else None
+        self._ingest_allow = ingest_allow
+        self._sessions = sessions
+
+    def admit_agent(self, address: Address | None, authorization: str | None) -> None:
+        """Raise IngestDisabled, NetworkNotAllowed or WrongAgentToken, in that order."""
+        if self._agent_token is None:
+            raise IngestDisabled("no agent token is configured: set ARCHNEST_AGENT_TOKEN")
+        if address is not None and not self._is_allowed(address):
+            raise NetworkNotAllowed(
+                f"reports are not taken from {address}: see ARCHNEST_INGEST_ALLOW"
+            )
+        token = bearer_token(authorization)
+        if token is None or not hmac.compare_digest(token.encode(), self._agent_token):
+            raise WrongAgentToken("send the agent token as Authorization: Bearer TOKEN")
+
+    def admit_user(self, authorization: str | None, access: Access) -> Identity:
+        """Who asks; raises NotSignedIn, or NotAllowed when that role may not."""
+        token = bearer_token(authorization)
+        session = self._sessions.find(token) if token is not None else None
+        if session is None:
+            raise NotSignedIn("sign in: the session is missing, not valid or has ended")
+        if access is Access.ADMIN and session.role != "admin":
+            raise NotAllowed("only an admin may do this")
+        return Identity(session.username, session.role, session.id, session.expires_at)
+
+    def _is_allowed(self, address: Address) -> bool:
+        return any(
+            address.version == network.version and address in network
+            for network in self._ingest_allow
+        )
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of an Authorization header, or None for anything malformed.
+
+    Header bytes that are not ASCII arrive as lone surrogates, on which
+    encoding and comparing raise.
+    """
+    if authorization is None or not authorization.isascii():
+        return None
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip(" ")
+    if scheme.lower() != "bearer" or not token or " " in token:
+        return None
+    return token

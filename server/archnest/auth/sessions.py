@@ -1,0 +1,128 @@
+"""Sessions: signed tokens that a logout or a change of the account really ends.
+
+A token is a JWT (HS256) that names a session; the session itself is a row,
+held in memory too, so that checking one costs a signature and a look-up.
+"""
+
+import secrets
+import warnings
+from dataclasses import dataclass, replace
+
+import jwt
+
+from archnest.model.account import Role
+from archnest.store import sessions as store
+from archnest.store.database import Database
+
+ALGORITHM = "HS256"
+MAX_PER_USER = 50
+"""Sessions one account may have at once; a further one ends the oldest."""
+MAX_TOKEN_CHARACTERS = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in; times are unix seconds."""
+
+    id: str
+    user_id: int
+    username: str
+    role: Role
+    created_at: float
+    expires_at: float
+
+
+class Sessions:
+    """Every live session of the server."""
+
+    def __init__(self, secret: bytes, ttl_s: int, database: Database) -> None:
+        self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+        self._secret = secret
+        self._ttl_s = ttl_s
+        self._database = database
+        self._live: dict[str, Session] = {}
+
+    async def load(self, now: float) -> None:
+        """Take up the sessions that were live when the server stopped."""
+        await store.delete_expired(self._database, now)
+        self._live = {
+            row.id: Session(**row.fields()) for row in await store.all_sessions(self._database)
+        }
+
+    async def start(
+        self, user_id: int, username: str, role: Role, now: float
+    ) -> tuple[str, Session]:
+        """A new session with its token."""
+        session = Session(
+            secrets.token_urlsafe(18), user_id, username, role, now, now + self._ttl_s
+        )
+        ended = self._expired(now) + self._surplus(user_id)
+        await store.save_session(
+            self._database, session.id, user_id, now, session.expires_at, ended
+        )
+        for session_id in ended:
+            self._live.pop(session_id, None)
+        self._live[session.id] = session
+        return self._sign(session, now), session
+
+    async def renew(self, session_id: str, now: float) -> tuple[str, Session] | None:
+        """The same session with a later end and a new token; None if it has ended."""
+        session = self._live.get(session_id)
+        if session is None:
+            return None
+        renewed = replace(session, expires_at=now + self._ttl_s)
+        await store.extend_session(self._database, session_id, renewed.expires_at)
+        if session_id not in self._live:
+            return None
+        self._live[session_id] = renewed
+        return self._sign(renewed, now), renewed
+
+    async def end(self, session_id: str) -> None:
+        """End one session for good."""
+        self._live.pop(session_id, None)
+        await store.delete_sessions(self._database, [session_id])
+
+    def drop_user(self, user_id: int, *, keep: str | None = None) -> None:
+        """Forget a user's sessions whose rows a change of the account has deleted."""
+        for session_id in [one.id for one in self._live.values() if one.user_id == user_id]:
+            if session_id != keep:
+                self._live.pop(session_id, None)
+
+    def find(self, token: str) -> Session | None:
+        """The live session a token names; None for anything else at all."""
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                claims = self._jwt.decode(
+                    token,
+                    self._secret,
+                    algorithms=[ALGORITHM],
+                    options={"require": ["exp", "iat", "sub", "jti"]},
+                )
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            return None
+        session = self._live.get(str(claims["jti"]))
+        if session is None or str(session.user_id) != claims["sub"]:
+            return None
+        return session
+
+    def _sign(self, session: Session, now: float) -> str:
+        claims = {
+            "sub": str(session.user_id),
+            "jti": session.id,
+            "iat": int(now),
+            "exp": int(session.expires_at),
+        }
+        return self._jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+
+    def _expired(self, now: float) -> list[str]:
+        return [one.id for one in self._live.values() if one.expires_at <= now]
+
+    def _surplus(self, user_id: int) -> list[str]:
+        own = sorted(
+            (one for one in self._live.values() if one.user_id == user_id),
+            key=lambda one: one.created_at,
+        )
+        return [one.id for one in own[: max(0, len(own) - MAX_PER_USER + 1)]]

@@ -1,0 +1,106 @@
+"""Sessions; the row is deleted when the session ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiosqlite
+
+from archnest.model.account import Role
+from archnest.store.database import Database
+from archnest.timestamps import rfc3339, unix_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session with the account it belongs to; times are unix seconds."""
+
+    id: str
+    user_id: int
+    username: str
+    role: Role
+    created_at: float
+    expires_at: float
+
+    def fields(self) -> dict[str, Any]:
+        """The values by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+async def all_sessions(db: Database) -> list[SessionRow]:
+    """Every session."""
+    rows = await db.read(
+        """
+        SELECT sessions.id, user_id, username, role, sessions.created_at, expires_at
+          FROM sessions JOIN users ON users.id = sessions.user_id
+        """
+    )
+    return [
+        SessionRow(
+            row["id"],
+            row["user_id"],
+            row["username"],
+            row["role"],
+            unix_seconds(row["created_at"]),
+            unix_seconds(row["expires_at"]),
+        )
+        for row in rows
+    ]
+
+
+async def save_session(
+    db: Database,
+    session_id: str,
+    user_id: int,
+    created_at: float,
+    expires_at: float,
+    ended: Sequence[str],
+) -> None:
+    """Store a new session, note the sign-in and delete those it ends."""
+
+    async def work(connection: aiosqlite.Connection) -> None:
+        await _delete(connection, ended)
+        await connection.execute(
+            "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
+            (session_id, user_id, rfc3339(created_at), rfc3339(expires_at)),
+        )
+        await connection.execute(
+            "UPDATE users SET last_login_at = ? WHERE id = ?", (rfc3339(created_at), user_id)
+        )
+
+    await db.write(work)
+
+
+async def extend_session(db: Database, session_id: str, expires_at: float) -> None:
+    """Let a session end later."""
+
+    async def work(connection: aiosqlite.Connection) -> None:
+        await connection.execute(
+            "UPDATE sessions SET expires_at = ? WHERE id = ?", (rfc3339(expires_at), session_id)
+        )
+
+    await db.write(work)
+
+
+async def delete_sessions(db: Database, session_ids: Sequence[str]) -> None:
+    """End sessions."""
+
+    async def work(connection: aiosqlite.Connection) -> None:
+        await _delete(connection, session_ids)
+
+    await db.write(work)
+
+
+async def delete_expired(db: Database, now: float) -> None:
+    """Delete sessions that ended by their age."""
+
+    async def work(connection: aiosqlite.Connection) -> None:
+        await connection.execute("DELETE FROM sessions WHERE expires_at <= ?", (rfc3339(now),))
+
+    await db.write(work)
+
+
+async def _delete(connection: aiosqlite.Connection, session_ids: Sequence[str]) -> None:
+    await connection.executemany(
+        "DELETE FROM sessions WHERE id = ?", [(session_id,) for session_id in session_ids]
+    )
