@@ -72,7 +72,7 @@ def refuse_undeclared(app: web.Application) -> None:
 
 def serve(config: Config) -> None:
     """Run the server until SIGINT or SIGTERM; raises StartRefused."""
-    config = _prepared(config)
+    config = prepared(config)
     logs.configure(config)
     with DataFolderLock(config.data_dir):
         applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
@@ -82,7 +82,8 @@ def serve(config: Config) -> None:
             runner.run(_serve(config))
 
 
-def _prepared(config: Config) -> Config:
+def prepared(config: Config) -> Config:
+    """The settings with the data folder made and its secrets; raises StartRefused."""
     os.umask(0o077)
     try:
         return with_secrets(config)

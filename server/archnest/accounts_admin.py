@@ -1,0 +1,125 @@
+"""Accounts from the command line: through the running server, else by itself.
+
+One process writes the database, so while a server holds the data folder the
+change is asked of it over its control socket.
+"""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from archnest.app import SOCKET_NAME
+from archnest.assets import asset_dir
+from archnest.auth.accounts import Accounts
+from archnest.config import Config
+from archnest.errors import Invalid, StartRefused
+from archnest.model.account import Account, AccountChange, AccountList, NewAccount, Role
+from archnest.store.database import DATABASE_NAME, Database
+from archnest.store.lock import DataFolderLock
+from archnest.store.migrate import migrate
+
+T = TypeVar("T", bound=msgspec.Struct)
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+class AccountsAdmin:
+    """What `archnest user` does; every failure is a StartRefused or a Problem."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def add(self, username: str, password: str, role: Role) -> Account:
+        """Add an account."""
+        new = _checked(NewAccount, username=username, password=password, role=role)
+        async with self._accounts() as accounts:
+            if accounts is not None:
+                return await accounts.add_user(new.username, new.password, new.role)
+        return _account(await self._ask("POST", "/api/users", new))
+
+    async def list(self) -> list[Account]:
+        """Every account by name."""
+        async with self._accounts() as accounts:
+            if accounts is not None:
+                return (await accounts.list_users()).users
+        return msgspec.json.decode(await self._ask("GET", "/api/users"), type=AccountList).users
+
+    async def set_password(self, username: str, password: str) -> Account:
+        """Set a password, ending the account's sessions."""
+        change = _checked(AccountChange, password=password)
+        async with self._accounts() as accounts:
+            if accounts is not None:
+                return await accounts.change_user(username, None, change.password)
+        return _account(await self._ask("PATCH", f"/api/users/{quote(username, safe='')}", change))
+
+    async def remove(self, username: str) -> None:
+        """Remove an account."""
+        async with self._accounts() as accounts:
+            if accounts is not None:
+                return await accounts.remove_user(username)
+        await self._ask("DELETE", f"/api/users/{quote(username, safe='')}")
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _accounts(self) -> AsyncIterator[Accounts | None]:
+        """The accounts in the database itself, or None while a server runs."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(DataFolderLock(self._config.data_dir))
+            except StartRefused:
+                yield None
+                return
+            path = self._config.data_dir / DATABASE_NAME
+            migrate(path, asset_dir("migrations"))
+            async with (
+                Database.open(path) as database,
+                Accounts.open(self._config, database) as accounts,
+            ):
+                yield accounts
+
+    async def _ask(self, method: str, path: str, body: msgspec.Struct | None = None) -> bytes:
+        """The answer of the running server."""
+        folder = os.open(self._config.data_dir, os.O_RDONLY | os.O_DIRECTORY)
+        # Through the folder's descriptor, because a socket's path may have only 107 bytes.
+        connector = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
+        url = f"http://localhost{self._config.base_path.rstrip('/')}{path}"
+        data = msgspec.json.encode(body) if body is not None else None
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session,
+                session.request(method, url, data=data, headers=headers) as response,
+            ):
+                content = await response.read()
+                if response.status >= 400:
+                    raise StartRefused(_reason(content))
+                return content
+        except (aiohttp.ClientError, TimeoutError):
+            raise StartRefused(
+                "another archnest holds the data folder but does not answer on its socket"
+            ) from None
+        finally:
+            os.close(folder)
+
+
+def _checked(kind: type[T], **fields: Any) -> T:
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error).replace(" - at `$.", " (").replace("`", ")")) from None
+
+
+def _account(content: bytes) -> Account:
+    return msgspec.json.decode(content, type=Account)
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(content)["detail"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return "the running server refused"

@@ -1,0 +1,163 @@
+"""The `archnest` command.
+
+Exit 0 done, 1 failed with one plain line on stderr, 2 wrong usage.
+"""
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from archnest import __version__, app, openapi
+from archnest.accounts_admin import AccountsAdmin
+from archnest.api.routes import ROUTES
+from archnest.assets import asset_dir
+from archnest.config import Config, load
+from archnest.errors import Problem, StartRefused
+from archnest.store.backup import backup
+from archnest.store.database import DATABASE_NAME
+from archnest.store.lock import DataFolderLock
+from archnest.store.migrate import migrate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except (StartRefused, Problem) as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'failed'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    return 0
+
+
+def _fail(line: str) -> int:
+    print(f"archnest: {' '.join(line.split())}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="archnest", description="Self-hosted Docker monitoring that agents push to."
+    )
+    parser.add_argument("--version", action="version", version=f"archnest {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    serve = _command(commands, "serve", _serve, "run the server")
+    serve.add_argument("--listen", metavar="HOST:PORT", help="overrides ARCHNEST_LISTEN")
+    _command(commands, "migrate", _migrate, "apply pending migrations and exit")
+    copy = _command(commands, "backup", _backup, "write a consistent copy of the database")
+    copy.add_argument("file", metavar="FILE", type=Path, help="must not exist yet")
+    _command(commands, "openapi", _openapi, "print the OpenAPI document", data_dir=False)
+    user = commands.add_parser("user", help="local accounts, also while the server runs")
+    _add_user_commands(user.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    return parser
+
+
+def _add_user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    add = _command(commands, "add", _user_add, "add an account")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--role", choices=["admin", "member"], default="member")
+    _add_password_option(add)
+    _command(commands, "list", _user_list, "list the accounts")
+    passwd = _command(commands, "passwd", _user_passwd, "set a password, ending the sessions")
+    passwd.add_argument("name", metavar="NAME")
+    _add_password_option(passwd)
+    remove = _command(commands, "remove", _user_remove, "remove an account")
+    remove.add_argument("name", metavar="NAME")
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    text: str,
+    *,
+    data_dir: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    if data_dir:
+        command.add_argument("--data-dir", metavar="DIR", help="overrides ARCHNEST_DATA_DIR")
+    return command
+
+
+def _add_password_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--password-stdin", action="store_true", help="read the password's line from stdin"
+    )
+
+
+def _config(options: argparse.Namespace) -> Config:
+    listen = getattr(options, "listen", None)
+    return load(os.environ, listen=listen, data_dir=options.data_dir)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    app.serve(_config(options))
+
+
+def _migrate(options: argparse.Namespace) -> None:
+    config = app.prepared(_config(options))
+    with DataFolderLock(config.data_dir):
+        applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
+    for name in applied:
+        print(f"applied {name}")
+    if not applied:
+        print("nothing to apply")
+
+
+def _backup(options: argparse.Namespace) -> None:
+    backup(_config(options).data_dir / DATABASE_NAME, options.file)
+    print(f"wrote {options.file}")
+
+
+def _openapi(options: argparse.Namespace) -> None:
+    json.dump(openapi.document(ROUTES), sys.stdout, indent=2)
+    print()
+
+
+def _user_add(options: argparse.Namespace) -> None:
+    password = _new_password(options)
+    account = asyncio.run(_admin(options).add(options.name, password, options.role))
+    print(f"added {account.username} ({account.role})")
+
+
+def _user_list(options: argparse.Namespace) -> None:
+    for account in asyncio.run(_admin(options).list()):
+        last = account.last_login_at or "never"
+        print(f"{account.username}\t{account.role}\tlast signed in: {last}")
+
+
+def _user_passwd(options: argparse.Namespace) -> None:
+    password = _new_password(options)
+    account = asyncio.run(_admin(options).set_password(options.name, password))
+    print(f"changed the password of {account.username}")
+
+
+def _user_remove(options: argparse.Namespace) -> None:
+    asyncio.run(_admin(options).remove(options.name))
+    print(f"removed {options.name}")
+
+
+def _admin(options: argparse.Namespace) -> AccountsAdmin:
+    return AccountsAdmin(app.prepared(_config(options)))
+
+
+def _new_password(options: argparse.Namespace) -> str:
+    """The password's line from stdin, or typed twice; raises StartRefused."""
+    if options.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise StartRefused("no terminal to ask for the password: use --password-stdin")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise StartRefused("the two passwords differ")
+    return password
