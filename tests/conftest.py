@@ -1,12 +1,14 @@
 """The real application on a real database; the rest of the fixtures is in plugins."""
 
+import io
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import BlockBuster, blockbuster_ctx
 
 from archnest import config as settings
@@ -47,15 +49,26 @@ def config(environ: dict[str, str], tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-async def client(aiohttp_client: Callable[..., Awaitable[Client]], config: Config) -> Client:
-    """A client of the whole server."""
-    return await aiohttp_client(make_app(config), server_kwargs=SERVER_OPTIONS)
+def application(config: Config) -> web.Application:
+    """The whole server, not started."""
+    return make_app(config)
 
 
 @pytest.fixture
-def accounts(client: Client) -> Accounts:
+async def client(
+    aiohttp_client: Callable[..., Awaitable[Client]], application: web.Application
+) -> Client:
+    """A client of the running server."""
+    server = TestServer(application)
+    # The client would start the server without the options that production has.
+    await server.start_server(**SERVER_OPTIONS)
+    return await aiohttp_client(server)
+
+
+@pytest.fixture
+def accounts(client: Client, application: web.Application) -> Accounts:
     """The running server's accounts."""
-    return client.server.app[keys.ACCOUNTS]  # type: ignore[attr-defined]
+    return application[keys.ACCOUNTS]
 
 
 async def sign_in(client: Client, username: str, password: str) -> dict[str, str]:
@@ -84,9 +97,9 @@ async def member(client: Client, accounts: Accounts, admin: dict[str, str]) -> d
 
 
 @pytest.fixture
-def database(client: Client) -> Database:
+def database(client: Client, application: web.Application) -> Database:
     """The running server's database."""
-    return client.server.app[keys.DATABASE]  # type: ignore[attr-defined]
+    return application[keys.DATABASE]
 
 
 @pytest.fixture
@@ -105,8 +118,10 @@ def push(client: Client) -> Callable[..., Awaitable[ClientResponse]]:
     """Post a report as an agent does."""
 
     async def post(document: Any, **options: Any) -> ClientResponse:
-        options.setdefault("headers", AGENT)
-        return await client.post("/api/agents/docker/report", json=document, **options)
+        headers = {**AGENT, "Content-Type": "application/json", **options.pop("headers", {})}
+        body = io.BytesIO(json.dumps(document).encode())
+        path = "/api/agents/docker/report"
+        return await client.post(path, data=body, headers=headers, **options)
 
     return post
 

@@ -20,7 +20,8 @@ WORDS = ["PASS", "SECRET", "TOKEN", "KEY", "PRIVATE", "CREDENTIAL"]
 secret = st.text("ghijklmnoGHIJKLMNO0123456789._~!$*+%", min_size=6).map("Zq7".__add__)
 around = st.text(max_size=20)
 plain = st.text(
-    st.characters(exclude_characters=":/?#@-'\"\\ \t\n\r\f\v", exclude_categories=["Cs"]), max_size=10
+    st.characters(exclude_characters=":/?#@-'\"\\ \t\n\r\f\v", exclude_categories=["Cs"]),
+    max_size=10,
 )
 secret_name = st.tuples(
     st.text("abcxyz_-.", max_size=5), st.sampled_from(WORDS), st.text("abcxyz_-.", max_size=5)

@@ -5,16 +5,22 @@ import pytest
 from archnest.assets import asset_dir
 from tests.conftest import Client
 
+FILES = {
+    "/": (asset_dir("web") / "index.html").read_bytes(),
+    "/app.js": (asset_dir("web") / "app.js").read_bytes(),
+    "/agent/archnest-docker-agent.sh": (
+        asset_dir("agent") / "archnest-docker-agent.sh"
+    ).read_bytes(),
+}
 
-async def test_the_page_and_the_agent_script_are_served_as_they_are(client: Client) -> None:
-    for path, file in (
-        ("/", asset_dir("web") / "index.html"),
-        ("/app.js", asset_dir("web") / "app.js"),
-        ("/agent/archnest-docker-agent.sh", asset_dir("agent") / "archnest-docker-agent.sh"),
-    ):
-        response = await client.get(path)
-        assert response.status == 200
-        assert await response.read() == file.read_bytes()
+
+@pytest.mark.parametrize("path", FILES)
+async def test_the_page_and_the_agent_script_are_served_as_they_are(
+    client: Client, path: str
+) -> None:
+    response = await client.get(path)
+    assert response.status == 200
+    assert await response.read() == FILES[path]
 
 
 @pytest.mark.parametrize("path", ["/", "/app.js", "/api/hosts", "/nothing", "/healthz"])

@@ -187,7 +187,6 @@ PORT = {"containerPort": 80, "proto": "tcp"}
         ),
         (report("a", container(createdAt="yesterday")), "$.containers[0].createdAt"),
         ([], "$"),
-        (None, "$"),
     ],
 )
 async def test_an_invalid_report_is_400_naming_the_field(

@@ -66,7 +66,7 @@ def test_a_route_without_declared_access_fails_at_start(config: Config) -> None:
     [
         ("GET", "/api/nothing", 404, "not-found"),
         ("GET", "/api/agents/docker/report", 405, "method-not-allowed"),
-        ("BREW", "/api/hosts", 405, "method-not-allowed"),
+        ("PUT", "/api/hosts", 405, "method-not-allowed"),
         ("GET", "/../../etc/passwd", 404, "not-found"),
     ],
 )

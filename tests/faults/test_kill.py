@@ -19,7 +19,7 @@ HOSTS = 40
 
 
 def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "archnest", "serve"]
+    command = [str(Path(sys.executable).with_name("archnest")), "serve"]
     command += ["--listen", f"127.0.0.1:{port}", "--data-dir", str(data_dir)]
     return subprocess.Popen(command, env={**os.environ, "ARCHNEST_AGENT_TOKEN": AGENT_TOKEN})
 
