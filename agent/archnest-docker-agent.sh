@@ -1,0 +1,528 @@
+#!/usr/bin/env bash
+# archnest-docker-agent: report this host's containers to an ArchNest server.
+#
+# usage: archnest-docker-agent.sh [--print | --loop SECONDS | --check | --version | --help]
+#   (nothing)        gather once and post one report
+#   --print          write the report to stdout and send nothing
+#   --loop SECONDS   post a report every SECONDS until ended
+#   --check          verify tools, engine, settings and server, line by line
+#
+# settings, from the environment or from /etc/archnest/agent.env (0600):
+#   ARCHNEST_URL           address of the server, as in http://nest.lan:4000
+#   ARCHNEST_AGENT_TOKEN   the agent token
+#   ARCHNEST_HOST_ID       name of this host on the page; default: its hostname
+#   ARCHNEST_CA_FILE       CA certificate to trust for https
+#   ARCHNEST_TIMEOUT_S     longest wait for one command or the server; default 10
+#   ARCHNEST_DOCKER_CLI    docker, or podman; default docker
+#   ARCHNEST_AGENT_ENV     another file than /etc/archnest/agent.env
+#
+# exit: 0 posted, 2 missing tool, 3 wrong settings, 4 engine unreachable,
+#   5 server unreachable, 6 server refused, 75 another run holds the lock
+#
+# Secrets are masked before anything leaves this host. It needs no open port
+# and starts the same number of processes for one container and for thousands.
+set -euo pipefail
+
+readonly AGENT_VERSION=1
+readonly DEFAULT_INTERVAL_S=30
+readonly MAX_CONTAINERS=5000
+readonly USAGE='usage: archnest-docker-agent.sh [--print | --loop SECONDS | --check | --version | --help]'
+
+# What jq makes of the gathered files; see docs/agent.md for every rule.
+# Regular expressions are those of server/archnest/masking.py.
+IFS= read -r -d '' ASSEMBLE <<'JQ' || true
+def is_secret: ascii_upcase
+  | contains("PASS") or contains("SECRET") or contains("TOKEN")
+    or contains("KEY") or contains("PRIVATE") or contains("CREDENTIAL");
+def blank: "[ \\t\\r\\n\\f\\x0b]";
+def mask_userinfo:
+  [match("^[^ \\t\\r\\n\\f\\x0b/?#:]*:(?![0-9]{1,5}(?:[/?#, \\t\\r\\n\\f\\x0b]|\\z))(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
+  | if length == 0 then null else .[0].captures[0] end;
+def mask_urls: split("://") as $parts
+  | reduce range(1; $parts | length) as $i ($parts[0];
+      $parts[$i] as $part
+      | (if $parts[$i - 1] | test("[A-Za-z0-9+.-]\\z") then $part | mask_userinfo else null end) as $found
+      | . + "://" + (if $found == null then $part
+          else $part[:$found.offset] + "********" + $part[$found.offset + $found.length:] end));
+def option: "(?<![^ \\t\\r\\n\\f\\x0b'\"=,;(\\[{&|`])"
+  + "--?(?=[A-Z0-9_.-]*?(?:PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \\t\\r\\n]+(?!-))"
+  + "(?<value>(?:'[^']*'|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b'\"\\\\])+)";
+def mask_options: . as $text
+  | reduce ([match(option; "gi").captures[0]] | reverse[]) as $value ($text;
+      .[:$value.offset] + "********" + .[$value.offset + $value.length:]);
+def mask_text:
+  (if contains("://") then mask_urls else . end)
+  | if contains("-") and is_secret then mask_options else . end;
+def cut: if length > 32768 then .[:32767] + "…" else . end;
+def mask($key): if $key | is_secret then "********" else mask_text | cut end;
+def text: if . == null then null else tostring | cut end;
+def listed: if length > 1000 then .[:1000] else . end;
+def whole: if type == "number" and . >= 0 and . < 9223372036854775807 then floor else null end;
+def time: if type == "string" and (startswith("0001-01-01T") | not)
+  and test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\\z")
+  then . else null end;
+def quoted: if test("\\A[A-Za-z0-9_@%+=:,./-]+\\z") then . else "'" + (split("'") | join("'\\''")) + "'" end;
+def words: if . == null then "" elif type == "string" then . else map(tostring | quoted) | join(" ") end | mask_text | cut;
+def some: if . == "" then null else . end;
+
+# Sizes as the CLIs print them: 1.5kB, 1e+03kB, 3.2MiB, --.
+def unit: {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15,
+  "KiB": 1024, "MiB": 1048576, "GiB": 1073741824, "TiB": 1099511627776, "PiB": 1125899906842624}[.];
+def bytes: [match("\\A *([0-9.]+(?:e[+-]?[0-9]+)?) *([A-Za-z]+) *\\z")]
+  | if length == 0 then null else .[0].captures
+      | (.[0].string | tonumber? // null) as $n | (.[1].string | unit) as $u
+      | if $n == null or $u == null then null else ($n * $u) | round | whole end end;
+def pair($i): if type == "string" then (split("/")[$i] // "") | bytes else null end;
+def percent: if type == "number" then . elif type == "string" then (rtrimstr("%") | tonumber? // null) else null end
+  | if . == null or . < 0 then null else . * 10000 | round / 10000 end;
+
+# The formulas of docker/cli, cli/command/container/stats_helpers.go.
+def cpu: (.cpu_stats.system_cpu_usage // 0) as $now | (.precpu_stats.system_cpu_usage // 0) as $before
+  | ((.cpu_stats.cpu_usage.total_usage // 0) - (.precpu_stats.cpu_usage.total_usage // 0)) as $used
+  | (.cpu_stats.online_cpus // (.cpu_stats.cpu_usage.percpu_usage // [] | length)) as $cores
+  | if $before <= 0 or $now <= $before or $used < 0 or $cores == 0 then null
+    else $used / ($now - $before) * $cores * 100 | percent end;
+def memory: .usage as $usage | if $usage == null then null
+  elif (.stats.total_inactive_file // $usage) < $usage then $usage - .stats.total_inactive_file
+  elif (.stats.inactive_file // $usage) < $usage then $usage - .stats.inactive_file
+  else $usage end | whole;
+def blocks($letter): .blkio_stats.io_service_bytes_recursive
+  | if . == null then null else [.[] | select(.op[:1] | ascii_downcase == $letter) | .value] | add // 0 | whole end;
+def exact: {cpuPercent: cpu, memUsage: (.memory_stats // {} | memory), memLimit: (.memory_stats.limit | whole),
+  netRxBytes: (if .networks then [.networks[].rx_bytes] | add | whole else null end),
+  netTxBytes: (if .networks then [.networks[].tx_bytes] | add | whole else null end),
+  blockReadBytes: blocks("r"), blockWriteBytes: blocks("w"), pids: (.pids_stats.current | whole)};
+def printed: {cpuPercent: (.CPUPerc // .cpu_percent | percent),
+  memUsage: (.MemUsage // .mem_usage | pair(0)), memLimit: (.MemUsage // .mem_usage | pair(1)),
+  netRxBytes: (.NetIO // .net_io | pair(0)), netTxBytes: (.NetIO // .net_io | pair(1)),
+  blockReadBytes: (.BlockIO // .block_io | pair(0)), blockWriteBytes: (.BlockIO // .block_io | pair(1)),
+  pids: (.PIDs // .pids | tonumber? // null | whole)};
+def sample: if has("cpu_stats") then select((.read // "") | startswith("0001-") | not) | exact else printed end;
+
+def ports: [(.NetworkSettings.Ports // {}) | to_entries[] | (.key | split("/")) as $inner
+  | {containerPort: ($inner[0] | tonumber? // null), proto: ($inner[1] // "tcp")} as $port
+  | select($port.containerPort != null)
+  | if (.value // []) == [] then $port + {hostIp: null, hostPort: null}
+    else .value[] | $port + {hostIp: .HostIp, hostPort: (.HostPort | tonumber? // null)} end] | listed;
+def networks: [(.NetworkSettings.Networks // {}) | to_entries[]
+  | {name: (.key | text), ip: ((.value.IPAddress | some) // (.value.GlobalIPv6Address | some))}] | listed;
+def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destination // "" | text), rw: .RW,
+    source: (if .Type == "volume" then .Name // .Source else .Source end | some | text)}] as $mounts
+  | $mounts + [(.HostConfig.Tmpfs // {}) | to_entries[]
+      | select(.key as $path | all($mounts[]; .destination != $path))
+      | {type: "tmpfs", source: null, destination: (.key | text),
+         rw: (.value // "" | split(",") | any(. == "ro") | not)}] | listed;
+def env: [(.Config.Env // [])[] | split("=") | {key: (.[0] | cut), value: (.[1:] | join("="))}
+  | .key as $key | .value |= mask($key)] | listed;
+def labels: (.Config.Labels // {}) | to_entries | listed
+  | map(.key as $key | .key |= cut | .value |= (tostring | mask($key))) | from_entries;
+def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
+  | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
+    then "on-failure:\(.MaximumRetryCount)" else $name end;
+def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
+  then null else .ExitCode end;
+def container($seen; $stats): {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
+  image: (.Config.Image // .ImageName // .Image // "" | text), imageId: (.Image | text),
+  state: (.State.Status // $seen.state // ""), status: ($seen.status | some),
+  createdAt: (.Created | time), startedAt: (.State.StartedAt | time), finishedAt: (.State.FinishedAt | time),
+  exitCode: exit_code, oomKilled: .State.OOMKilled,
+  restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
+  health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
+  ports: ports, networks: networks, mounts: mounts, env: env,
+  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: labels,
+  stats: (if .State.Status == "running" then $stats[.Id[:12]] else null end)};
+# What `ps` alone tells of a container that cannot be inspected.
+def unreadable: {id, name: (.name | text), image: (.image | text), state, status: (.status | some)};
+def engine($info; $version): {version: ($version.Version // $info.ServerVersion // $info.version.Version),
+  apiVersion: ($version.ApiVersion // $info.version.APIVersion),
+  os: ($info.OperatingSystem // ($info.host.distribution | if . then "\(.distribution) \(.version)" else null end)),
+  kernel: ($info.KernelVersion // $info.host.kernel), arch: ($info.Architecture // $info.host.arch),
+  cpus: ($info.NCPU // $info.host.cpus), memTotal: ($info.MemTotal // $info.host.memTotal)};
+
+($listing | split("\n") | map(split("\t") | select(length == 5)
+  | {id: .[0], name: .[1], image: .[2], state: (.[3] | ascii_downcase), status: .[4]})) as $seen
+| [inputs | fromjson? | objects] as $answers
+| ($answers | map(select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
+    | {key: (.ID // .Container // .id // "")[:12], value: sample}) | from_entries) as $stats
+| ([$answers[] | select(has("NCPU") or has("host"))][0]) as $info
+| ([$answers[] | select(has("ApiVersion"))][0]) as $version
+| ($inspected[0] // []) as $inspected
+| ($seen | map({key: .id, value: .}) | from_entries) as $by_id
+| ($inspected | map({key: .Id, value: true}) | from_entries) as $known
+| ($errors | split("\n") | map(select(test("no such"; "i")))) as $vanished
+| {hostId: $host_id, hostname: $hostname, agentVersion: $agent_version, reportedAt: $now,
+   engine: engine($info; $version),
+   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats) catch ($by_id[$one.Id] | unreadable)]
+     + [$seen[] | . as $one | select($known[.id] == null and all($vanished[]; contains($one.id) | not)) | unreadable])}
+JQ
+readonly ASSEMBLE
+
+# log TEXT: one line on stderr.
+log() {
+  printf 'archnest-agent: %s\n' "$1" >&2
+}
+
+# die CODE TEXT: say why and end.
+die() {
+  log "$2"
+  exit "$1"
+}
+
+# printable TEXT: the text without control characters, shortened.
+printable() {
+  local text="${1//[[:cntrl:]]/ }"
+  printf '%s' "${text:0:500}"
+}
+
+# load_settings: read the env file for what the environment does not say.
+load_settings() {
+  local file="${ARCHNEST_AGENT_ENV:-/etc/archnest/agent.env}" line name value
+  [[ -n "${ARCHNEST_AGENT_ENV:-}" || -e "$file" ]] || return 0
+  [[ -r "$file" ]] || die 3 "the settings file $file cannot be read"
+  while IFS= read -r line || [[ -n "$line" ]]; do
+    [[ "$line" =~ ^[[:space:]]*(export[[:space:]]+)?(ARCHNEST_[A-Z_]+|DOCKER_HOST)=(.*)$ ]] || continue
+    name="${BASH_REMATCH[2]}" value="${BASH_REMATCH[3]%$'\r'}"
+    if [[ "$value" =~ ^\"(.*)\"[[:space:]]*$ || "$value" =~ ^\'(.*)\'[[:space:]]*$ ]]; then
+      value="${BASH_REMATCH[1]}"
+    fi
+    [[ -n "${!name:-}" ]] || export "$name=$value"
+  done <"$file"
+}
+
+# apply_settings: fill in the defaults and refuse what is wrong.
+apply_settings() {
+  cli="${ARCHNEST_DOCKER_CLI:-docker}"
+  hostname="${HOSTNAME:-}"
+  [[ -n "$hostname" ]] || read -r hostname </proc/sys/kernel/hostname
+  host_id="${ARCHNEST_HOST_ID:-$hostname}"
+  timeout_s="${ARCHNEST_TIMEOUT_S:-10}"
+  url="${ARCHNEST_URL:-}"
+  url="${url%/}"
+  token="${ARCHNEST_AGENT_TOKEN:-}"
+  # Children need none of it, and a process's environment outlives its use.
+  unset ARCHNEST_AGENT_TOKEN
+  [[ "$host_id" =~ ^[A-Za-z0-9._-]{1,128}$ && "$host_id" != . && "$host_id" != .. ]] \
+    || die 3 "ARCHNEST_HOST_ID must be 1 to 128 of A-Z a-z 0-9 . _ - and is '$(printable "$host_id")'"
+  [[ "$timeout_s" =~ ^[1-9][0-9]{0,3}$ ]] \
+    || die 3 "ARCHNEST_TIMEOUT_S must be a whole number of seconds from 1"
+  [[ -z "${ARCHNEST_CA_FILE:-}" || -r "$ARCHNEST_CA_FILE" ]] \
+    || die 3 "ARCHNEST_CA_FILE must be a readable file and $ARCHNEST_CA_FILE is not"
+}
+
+# require_server: refuse to post without an address and a token.
+require_server() {
+  [[ "$url" =~ ^https?://[^[:space:]]+$ ]] \
+    || die 3 "ARCHNEST_URL must be the server's address, as in http://nest.lan:4000"
+  [[ "$token" =~ ^[[:graph:]]+$ ]] || die 3 "ARCHNEST_AGENT_TOKEN must hold the agent token"
+}
+
+# missing_tools: a line for each tool that is not here.
+missing_tools() {
+  local tool package
+  for tool in "$cli" curl jq gzip flock timeout mktemp; do
+    command -v "$tool" >/dev/null 2>&1 && continue
+    case "$tool" in
+      docker) package='the Docker CLI: https://docs.docker.com/engine/install/' ;;
+      flock) package='apt-get install util-linux, dnf install util-linux or apk add flock' ;;
+      timeout | mktemp) package='apt-get, dnf or apk install coreutils' ;;
+      *) package="apt-get install $tool, dnf install $tool or apk add $tool" ;;
+    esac
+    printf 'missing tool %s: %s\n' "$tool" "$package"
+  done
+}
+
+# require_tools: end with the list of what is missing.
+require_tools() {
+  local missing
+  missing="$(missing_tools)"
+  [[ -z "$missing" ]] || { printf '%s\n' "$missing" >&2; exit 2; }
+}
+
+# take_lock: end with 75 when another run for this host holds it.
+take_lock() {
+  local folder="${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-/tmp}}"
+  [[ -d "$folder" && -w "$folder" ]] || folder=/tmp
+  exec {lock}>>"$folder/archnest-agent-$UID-$host_id.lock"
+  flock -n "$lock" || die 75 "another run for $host_id is still at work"
+}
+
+# bounded COMMAND ARG...: run it within the timeout and this run's end.
+# The lock is not handed down, or a hung child would hold it on.
+bounded() {
+  local left=$((deadline - SECONDS))
+  ((left > timeout_s)) && left="$timeout_s"
+  ((left > 0)) || left=1
+  if [[ -n "${lock:-}" ]]; then
+    timeout -k 2 "$left" "$@" {lock}>&-
+  else
+    timeout -k 2 "$left" "$@"
+  fi
+}
+
+# engine_failed CODE WHAT: end with what the engine said, or that it hung.
+engine_failed() {
+  local said=''
+  [[ "$1" == 124 || "$1" == 137 ]] && die 4 "the engine did not answer '$cli $2' within ${timeout_s} s"
+  IFS= read -r -d '' said <"$work/errors" || true
+  die 4 "the engine cannot be reached: $(printable "$said")"
+}
+
+# list_containers: every container's id, name, image, state and status.
+list_containers() {
+  local code=0
+  bounded "$cli" ps -a --no-trunc --format '{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Status}}' \
+    >"$work/listing" 2>"$work/errors" || code=$?
+  [[ "$code" == 0 ]] || engine_failed "$code" ps
+  local id rest
+  ids=() running=()
+  while IFS=$'\t' read -r id rest; do
+    ((${#ids[@]} < MAX_CONTAINERS)) || { log "only the first $MAX_CONTAINERS containers are reported"; break; }
+    ids+=("$id")
+    [[ "$rest" == *$'\t'Up* && "$rest" != *'(Paused)' ]] && running+=("$id")
+  done <"$work/listing"
+  return 0
+}
+
+# inspect_containers: all of them in one call; those that vanished are left out.
+inspect_containers() {
+  local code=0
+  printf '[]' >"$work/inspected"
+  : >"$work/errors"
+  ((${#ids[@]} > 0)) || return 0
+  bounded "$cli" inspect --type container "${ids[@]}" >"$work/inspected" 2>"$work/errors" || code=$?
+  [[ "$code" != 124 && "$code" != 137 ]] || engine_failed "$code" inspect
+  return 0
+}
+
+# engine_socket: the unix socket the CLI would use, if this user may.
+engine_socket() {
+  local socket='' context="${DOCKER_CONFIG:-${HOME:-/root}/.docker}/config.json"
+  if [[ "$cli" != *docker || -n "${DOCKER_CONTEXT:-}" ]]; then return 1; fi
+  case "${DOCKER_HOST:-}" in
+    unix://*) socket="${DOCKER_HOST#unix://}" ;;
+    '') socket=/var/run/docker.sock
+      # Another context may be another engine altogether.
+      if [[ -r "$context" && "$(<"$context")" == *'"currentContext"'* ]]; then return 1; fi ;;
+    *) return 1 ;;
+  esac
+  [[ -S "$socket" && -r "$socket" && -w "$socket" ]] || return 1
+  printf '%s' "$socket"
+}
+
+# ask_socket SOCKET: exact counters of all running containers, in one process.
+# Without `one-shot` the engine takes two samples itself, as `docker stats` does.
+ask_socket() {
+  local id number=0 path
+  mkdir "$work/answers"
+  {
+    for path in version info; do
+      printf 'url = "http://localhost/%s"\noutput = "%s/answers/%s"\n' "$path" "$work" "$path"
+    done
+    for id in "${running[@]}"; do
+      printf 'url = "http://localhost/containers/%s/stats?stream=false"\noutput = "%s/answers/%d"\n' \
+        "$id" "$work" "$((number += 1))"
+    done
+  } >"$work/urls"
+  bounded curl --silent --parallel --parallel-immediate --parallel-max 300 --max-time "$timeout_s" \
+    --unix-socket "$1" --config "$work/urls" 2>/dev/null || true
+  local answer line
+  for answer in "$work/answers"/*; do
+    [[ -e "$answer" ]] || continue
+    # The last line may be cut; a line break keeps it from spoiling the next.
+    IFS= read -r line <"$answer" || true
+    printf '%s\n' "$line"
+  done >"$work/answers.jsonl"
+}
+
+# ask_cli: what the CLI prints, rounded; used where no socket can be asked.
+ask_cli() {
+  local info='{{json .}}'
+  {
+    if [[ "$cli" == *podman ]]; then
+      bounded "$cli" info --format "$info" || true
+    else
+      bounded "$cli" version --format '{{json .Server}}' || true
+      bounded "$cli" info --format "$info" || true
+    fi
+    if ((${#running[@]} > 0)); then print_stats || log "'$cli stats' gave nothing within ${timeout_s} s"; fi
+  } >"$work/answers.jsonl" 2>/dev/null
+}
+
+# print_stats: one line of JSON a container.
+print_stats() {
+  if [[ "$cli" == *podman ]]; then
+    bounded "$cli" stats --no-stream --format json | jq -c '.[]'
+  else
+    bounded "$cli" stats --no-stream --no-trunc --format '{{json .}}'
+  fi
+}
+
+# collect_stats: answers about the engine and its running containers.
+collect_stats() {
+  local socket
+  if socket="$(engine_socket)"; then
+    ask_socket "$socket"
+    if ((${#running[@]} == 0)) || grep -q '"cpu_stats"' "$work/answers.jsonl"; then return 0; fi
+  fi
+  ask_cli
+}
+
+# collect_report: the report on stdout.
+collect_report() {
+  list_containers
+  inspect_containers
+  collect_stats
+  jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
+    --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
+    --arg agent_version "$AGENT_VERSION" --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
+    "$ASSEMBLE" "$work/answers.jsonl"
+}
+
+# post FILE: send the gzipped report; the HTTP status on stdout.
+# Returns curl's code; what the server said is left in $work/answer.
+post() {
+  local options=()
+  [[ -z "${ARCHNEST_CA_FILE:-}" ]] || options=(--cacert "$ARCHNEST_CA_FILE")
+  : >"$work/answer"
+  bounded curl --silent --show-error --max-time "$timeout_s" "${options[@]}" \
+    --header @<(printf 'Authorization: Bearer %s\n' "$token") \
+    --header 'Content-Type: application/json' --header 'Content-Encoding: gzip' \
+    --data-binary "@$1" --output "$work/answer" --write-out '%{http_code}' \
+    "$url/api/agents/docker/report" 2>"$work/errors"
+}
+
+# is_transient CODE STATUS: whether trying again may help.
+is_transient() {
+  case "$1" in
+    0) [[ "$2" == 502 || "$2" == 504 ]] ;;
+    5 | 6 | 7 | 18 | 28 | 35 | 52 | 55 | 56 | 124) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# push_report FILE: post it, once more after a transient failure.
+# Returns 0 stored, 5 unreachable, 6 refused.
+push_report() {
+  local code=0 status
+  status="$(post "$1")" || code=$?
+  if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
+    sleep 1
+    code=0
+    status="$(post "$1")" || code=$?
+  fi
+  if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
+    log "the server $url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
+    return 5
+  fi
+  [[ "$status" == 2?? ]] && return 0
+  log "the server answered $status: $(reason)"
+  return 6
+}
+
+# reason: the server's own words about a refusal.
+reason() {
+  local said
+  said="$(jq -r '"\(.title): \(.detail)"' "$work/answer" 2>/dev/null)" || said="$(<"$work/answer")"
+  printable "$said"
+}
+
+# make_workspace: a private folder that goes when this shell ends.
+make_workspace() {
+  umask 077
+  work="$(mktemp -d "${TMPDIR:-/tmp}/archnest-agent.XXXXXX")"
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 143' TERM
+  trap 'exit 130' INT
+  deadline=$((SECONDS + ${interval_s:-$DEFAULT_INTERVAL_S} - 1))
+}
+
+# report_once: gather, gzip and post one report.
+report_once() {
+  make_workspace
+  collect_report >"$work/report.json"
+  gzip -c "$work/report.json" >"$work/report.json.gz"
+  push_report "$work/report.json.gz"
+}
+
+# print_once: gather and print.
+print_once() {
+  make_workspace
+  collect_report
+}
+
+# loop SECONDS: a report every so often, never two at once, failures told.
+loop() {
+  local next="$SECONDS" pause
+  trap 'kill "${child:-}" 2>/dev/null; exit 0' TERM INT
+  while :; do
+    (report_once) &
+    child=$!
+    wait "$child" || true
+    next=$((next + interval_s))
+    pause=$((next - SECONDS))
+    if ((pause <= 0)); then
+      next="$SECONDS"
+      continue
+    fi
+    sleep "$pause" &
+    child=$!
+    wait "$child" || true
+  done
+}
+
+# check: what works and what does not, line by line.
+check() {
+  local missing code=0
+  missing="$(missing_tools)"
+  [[ -z "$missing" ]] || { printf '%s\n' "$missing"; exit 2; }
+  printf 'ok: tools %s, curl, jq, gzip, flock, timeout\n' "$cli"
+  make_workspace
+  (list_containers) || exit 4
+  list_containers
+  printf 'ok: engine answers, %d containers, %d running\n' "${#ids[@]}" "${#running[@]}"
+  if engine_socket >/dev/null; then
+    printf 'ok: exact counters from the engine socket\n'
+  else
+    printf 'ok: rounded counters from %s stats (no engine socket to ask)\n' "$cli"
+  fi
+  (require_server) || exit 3
+  printf 'ok: settings, this host is %s\n' "$host_id"
+  collect_report >"$work/report.json"
+  gzip -c "$work/report.json" >"$work/report.json.gz"
+  push_report "$work/report.json.gz" || code=$?
+  [[ "$code" == 0 ]] || exit "$code"
+  printf 'ok: server %s took a report of %d bytes\n' "$url" "$(wc -c <"$work/report.json.gz")"
+}
+
+# usage: the manual from the head of this file.
+usage() {
+  local line
+  while IFS= read -r line; do
+    [[ "$line" == '#'* ]] || break
+    [[ "$line" == '#!'* ]] || printf '%s\n' "${line#\#}"
+  done <"${BASH_SOURCE[0]}"
+}
+
+main() {
+  local mode="${1:-post}"
+  case "$mode" in
+    --version) printf 'archnest-docker-agent %s\n' "$AGENT_VERSION"; return 0 ;;
+    --help | -h) usage; return 0 ;;
+    --loop) [[ "${2:-}" =~ ^[1-9][0-9]{0,4}$ && $# == 2 ]] || die 3 "--loop needs whole seconds, as in --loop 30"
+      interval_s="$2" ;;
+    post | --print | --check) [[ $# -le 1 ]] || die 3 "$USAGE" ;;
+    *) die 3 "$USAGE" ;;
+  esac
+  load_settings
+  apply_settings
+  if [[ "$mode" == --check ]]; then check; return 0; fi
+  require_tools
+  if [[ "$mode" == --print ]]; then print_once; return 0; fi
+  require_server
+  take_lock
+  if [[ "$mode" == --loop ]]; then loop; else report_once; fi
+}
+
+if [[ "${BASH_SOURCE[0]}" == "$0" ]]; then
+  main "$@"
+fi
