@@ -59,12 +59,17 @@ async def stop(processes: Iterable[Process], *, within_s: float) -> None:
     processes = list(processes)
     for process in processes:
         _signal_group(process, signal.SIGTERM)
-    ends = [asyncio.create_task(process.wait()) for process in processes]
-    if ends:
-        await asyncio.wait(ends, timeout=within_s)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            for process in processes:
+                await process.wait()
+                # What it started may still be removing its temporary files, and
+                # tells nobody but the kernel when it ends.
+                while _signal_group(process, 0):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
     for process in processes:
         _signal_group(process, signal.SIGKILL)
-    await asyncio.gather(*ends)
+        await process.wait()
 
 
 def exit_code(process: Process) -> int:
@@ -73,9 +78,13 @@ def exit_code(process: Process) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _signal_group(process: Process, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
+def _signal_group(process: Process, number: int) -> bool:
+    """Whether anything of what it started is still there to get the signal."""
+    try:
         os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _end_with_parent() -> None:

@@ -52,6 +52,8 @@ async def start(
 ) -> Process:
     """Start the agent, which posts to `address` every INTERVAL_S."""
     settings = {
+        # Another agent's settings may lie in /etc; these are complete.
+        "ARCHNEST_AGENT_ENV": "/dev/null",
         "ARCHNEST_URL": address,
         "ARCHNEST_AGENT_TOKEN": token,
         "ARCHNEST_HOST_ID": host,

@@ -86,7 +86,10 @@ async def _look_after_agent(
         return
     print(f"This machine's containers are shown as host {host}: {cli}, every 30 s.")
     _announce(config, token)
-    process = await local_agent.start(cli, _address(config, local=True), token, host, os.environ)
+    environ = dict(os.environ)
+    if config.tls_cert:
+        environ.setdefault("ARCHNEST_CA_FILE", str(config.tls_cert))
+    process = await local_agent.start(cli, _address(config, local=True), token, host, environ)
     started.append(process)
     code = await process.wait()
     print(f"This machine's agent ended (exit code {code}); the server goes on.", flush=True)

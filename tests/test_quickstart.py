@@ -1,0 +1,273 @@
+"""`make run` and `make demo`: what is printed is true, and everything ends together."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ports import free_port
+
+PATIENCE_S = 30
+
+
+class Running:
+    """A started program and the lines it has printed."""
+
+    def __init__(self, module: str, folder: Path, environ: dict[str, str]) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=folder,
+            env={
+                "HOME": str(folder),
+                "XDG_RUNTIME_DIR": str(folder),  # where the agent keeps its lock
+                "ARCHNEST_LISTEN": f"127.0.0.1:{self.port}",
+                **environ,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.output = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.output += line
+
+    def prints(self, pattern: str) -> re.Match[str]:
+        """Wait until the output holds the pattern."""
+        return until(lambda: re.search(pattern, self.output), f"{pattern} in {self.output}")
+
+    def ends(self) -> int:
+        """Wait for its end; its exit code."""
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        return code
+
+    def child(self, word: str) -> int:
+        """The pid of its child whose command line holds the word."""
+        return until(lambda: self.children().get(word), f"a child {word}")
+
+    def children(self) -> dict[str, int]:
+        """Its children, by every word of their command lines."""
+        pid = self.process.pid
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {Path(word).name: int(one) for one in pids for word in words_of(int(one))}
+
+    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        """The JSON answer to a request."""
+        request = urllib.request.Request(
+            self.address + path,
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def sign_in_first(self) -> str:
+        """Make the first admin with the printed link; the session's token."""
+        code = self.prints(r"/#/setup\?code=(\S+)")[1]
+        body = {"code": code, "username": "ada", "password": "correct horse battery"}
+        return str(self.ask("POST", "/api/auth/setup", body)["token"])
+
+    def hosts(self, token: str) -> dict[str, Any]:
+        """What the API tells of each host."""
+        listed = self.ask("GET", "/api/agents/docker/hosts", token=token)["hosts"]
+        return {host["hostId"]: host for host in listed}
+
+
+def words_of(pid: int) -> list[str]:
+    """The command line of a process; empty when it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
+
+
+def until(found: Callable[[], Any], what: str) -> Any:
+    """The first true value; fails after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"no {what}"
+        time.sleep(0.05)
+    return value
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start a module of ours in tmp_path; whatever still runs is ended."""
+    started: list[Running] = []
+
+    def run(module: str = "archnest.quickstart", **environ: str) -> Running:
+        # Without a PATH there is no engine.
+        started.append(Running(module, tmp_path, {"PATH": "/nonexistent", **environ}))
+        return started[-1]
+
+    yield run
+    for one in started:
+        one.process.kill()
+        one.ends()
+
+
+@pytest.fixture
+def on_engine(start: Callable[..., Running], request: pytest.FixtureRequest) -> Running:
+    """Running on a machine whose podman answers."""
+    name = f"local-{os.getpid()}"
+    environ = {"PATH": os.environ["PATH"], "ARCHNEST_DOCKER_CLI": "podman"}
+    return start(ARCHNEST_HOST_ID=name, **environ)
+
+
+def test_without_an_engine_it_says_so_and_serves(start: Callable[..., Running]) -> None:
+    running = start()
+    running.prints(rf"is at {running.address}/\n")
+    running.prints(r"containers are not shown: no docker or podman on this machine\.")
+    assert running.ask("GET", "/healthz") == {"status": "alive"}
+
+
+def test_what_it_keeps_in_the_data_folder_is_private(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    start().prints("Ctrl-C stops everything")
+    data = tmp_path / "data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    files = [path for path in data.iterdir() if path.is_file()]
+    assert {"agent-token", "archnest.db"} <= {path.name for path in files}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(start: Callable[..., Running], number: signal.Signals) -> None:
+    running = start()
+    running.prints("Ctrl-C stops everything")
+    running.process.send_signal(number)
+    assert running.ends() == 0
+    assert "Traceback" not in running.output
+
+
+def test_the_second_start_keeps_token_and_users(start: Callable[..., Running]) -> None:
+    first = start()
+    first.sign_in_first()
+    token = first.prints(r"ARCHNEST_AGENT_TOKEN=(\S+)")[1]
+    first.process.terminate()
+    first.ends()
+    second = start()
+    second.prints("Ctrl-C stops everything")
+    assert f"ARCHNEST_AGENT_TOKEN={token} " in second.output
+    assert "setup" not in second.output
+
+
+def test_a_named_data_folder_and_token_are_used(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    settings = tmp_path / "archnest.env"
+    settings.write_text(f"ARCHNEST_DATA_DIR={tmp_path}/own\nARCHNEST_AGENT_TOKEN=chosen-token\n")
+    start(ARCHNEST_CONFIG=str(settings)).prints("ARCHNEST_AGENT_TOKEN=chosen-token ")
+    assert (tmp_path / "own" / "archnest.db").is_file()
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_in_use_is_one_plain_line(start: Callable[..., Running]) -> None:
+    first = start()
+    first.prints("Ctrl-C stops everything")
+    second = start(ARCHNEST_LISTEN=f"127.0.0.1:{first.port}", ARCHNEST_DATA_DIR="other")
+    assert second.ends() == 1
+    said = [line for line in second.output.splitlines() if " info " not in line]
+    assert len(said) == 1
+    assert said[0].startswith(f"archnest: cannot listen on 127.0.0.1:{first.port}")
+
+
+def test_a_wrong_setting_is_one_plain_line(start: Callable[..., Running]) -> None:
+    running = start(ARCHNEST_STALE_AFTER_MS="soon")
+    assert running.ends() == 1
+    assert running.output.startswith("archnest: ARCHNEST_STALE_AFTER_MS is wrong")
+    assert running.output.count("\n") == 1
+
+
+def test_listening_everywhere_prints_an_address_others_reach(start: Callable[..., Running]) -> None:
+    port = free_port()
+    running = start(ARCHNEST_LISTEN=f"0.0.0.0:{port}")
+    running.prints("Ctrl-C stops everything")
+    assert re.search(rf"ARCHNEST_URL=http://(?!127\.|0\.)\S+:{port} ", running.output)
+    assert "from this machine only" not in running.output
+
+
+def test_with_an_engine_this_machine_is_shown(on_engine: Running) -> None:
+    token = on_engine.sign_in_first()
+    name = on_engine.prints(r"containers are shown as host (\S+): podman")[1]
+    host = until(lambda: on_engine.hosts(token).get(name), f"host {name}")
+    assert host["stale"] is False
+
+
+def test_the_printed_line_adds_a_host(on_engine: Running, tmp_path: Path) -> None:
+    token = on_engine.sign_in_first()
+    line = on_engine.prints(r"\n  (curl -fsS .*)\n")[1].replace("$(hostname)", f"new-{os.getpid()}")
+    environ = {**os.environ, "ARCHNEST_DOCKER_CLI": "podman", "XDG_RUNTIME_DIR": str(tmp_path)}
+    agent = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=environ, process_group=0)
+    try:
+        until(lambda: on_engine.hosts(token).get(f"new-{os.getpid()}"), "added host")
+    finally:
+        os.killpg(agent.pid, signal.SIGTERM)
+        agent.wait(PATIENCE_S)
+
+
+def test_no_secret_stands_in_a_command_line(on_engine: Running) -> None:
+    token = on_engine.prints(r"ARCHNEST_AGENT_TOKEN=(\S+)")[1]
+    on_engine.child("archnest-docker-agent.sh")
+    for entry in Path("/proc").glob("[0-9]*"):
+        assert token not in " ".join(words_of(int(entry.name)))
+
+
+def test_the_agent_ends_with_it(on_engine: Running) -> None:
+    agent = on_engine.child("archnest-docker-agent.sh")
+    on_engine.process.send_signal(signal.SIGINT)
+    assert on_engine.ends() == 0
+    assert words_of(agent) == []
+
+
+def test_when_the_agent_dies_the_server_goes_on(on_engine: Running) -> None:
+    os.kill(on_engine.child("archnest-docker-agent.sh"), signal.SIGKILL)
+    on_engine.prints(r"This machine's agent ended \(exit code -9\); the server goes on\.")
+    assert on_engine.ask("GET", "/healthz") == {"status": "alive"}
+
+
+def test_when_the_server_dies_the_agent_ends_and_the_exit_code_tells(on_engine: Running) -> None:
+    agent = on_engine.child("archnest-docker-agent.sh")
+    os.kill(on_engine.child("serve"), signal.SIGKILL)
+    assert on_engine.ends() == 128 + signal.SIGKILL
+    assert words_of(agent) == []
+
+
+def test_killed_itself_it_leaves_nothing_behind(on_engine: Running) -> None:
+    pids = [on_engine.child("archnest-docker-agent.sh"), on_engine.child("serve")]
+    on_engine.process.kill()
+    until(lambda: not any(words_of(pid) for pid in pids), f"end of {pids}")
+
+
+def test_the_demo_shows_a_fleet_and_keeps_nothing(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    running = start("archnest.demo", TMPDIR=str(tmp_path))
+    name, password = running.prints(r"Sign in as (\S+) with the password (\S+)").groups()
+    body = {"username": name, "password": password}
+    token = running.ask("POST", "/api/auth/login", body)["token"]
+    until(lambda: len(running.hosts(token)) == 8, "eight hosts")
+    running.process.send_signal(signal.SIGINT)
+    assert running.ends() == 0
+    assert list(tmp_path.glob("archnest-demo-*")) == []
