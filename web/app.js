@@ -1,0 +1,184 @@
+/** The page's frame: who is signed in, which tabs are open, what the address says. */
+import { call } from "./api.js";
+import { fill, h, setText } from "./dom.js";
+import { clock } from "./format.js";
+import { panelId, tabId, Tabs } from "./parts/tabs.js";
+import * as prefs from "./prefs.js";
+import * as session from "./session.js";
+import * as store from "./store.js";
+import * as container from "./views/container.js";
+import { VIEWS } from "./views/index.js";
+import * as login from "./views/login.js";
+import * as setup from "./views/setup.js";
+
+/** @typedef {{hostId: string, name: string}} Open */
+/** @typedef {import("./parts/tabs.js").Tab} Tab */
+
+const RENEWAL_CHECK_MS = 60000;
+const HOME = "#/containers";
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+const panels = /** @type {Map<string, {node: HTMLElement, view: import("./views/index.js").Mounted}>} */ (new Map());
+const main = h("main", { class: "main" });
+const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const tabs = new Tabs({ open: (hash) => { location.hash = hash; }, close: closeTab, move: moveTab });
+let opened = /** @type {Open[]} */ ([]);
+
+/** @param {Open} open */
+function openId(open) {
+  return `c-${encodeURIComponent(open.hostId)}-${encodeURIComponent(open.name)}`;
+}
+
+/** @param {Open} open */
+function openHash(open) {
+  return `#/hosts/${encodeURIComponent(open.hostId)}/containers/${encodeURIComponent(open.name)}`;
+}
+
+/** The container that an address names, or null. @param {string} hash @returns {Open | null} */
+function openFrom(hash) {
+  const match = /^#\/hosts\/([^/]+)\/containers\/([^/]+)$/.exec(hash);
+  if (!match) return null;
+  try {
+    return { hostId: decodeURIComponent(match[1] ?? ""), name: decodeURIComponent(match[2] ?? "") };
+  } catch {
+    return null;
+  }
+}
+
+function allowedViews() {
+  return VIEWS.filter((view) => view.access === "member" || session.isAdmin());
+}
+
+/** @returns {Tab[]} */
+function tabList() {
+  const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: `#/${view.id}`, closable: false }));
+  const containers = opened.map((open) => ({ id: openId(open), title: open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
+  return first ? [first, ...containers, ...others] : [];
+}
+
+/** @param {string} id */
+function closeTab(id) {
+  const index = opened.findIndex((open) => openId(open) === id);
+  if (index < 0) return;
+  const wasActive = location.hash === openHash(/** @type {Open} */ (opened[index]));
+  opened.splice(index, 1);
+  prefs.write("tabs", { opened });
+  panels.get(id)?.view.unmount();
+  panels.get(id)?.node.remove();
+  panels.delete(id);
+  if (!wasActive) return show();
+  const next = opened[index] ?? opened[index - 1];
+  location.hash = next ? openHash(next) : HOME;
+}
+
+/** @param {string} id @param {number} by */
+function moveTab(id, by) {
+  const from = opened.findIndex((open) => openId(open) === id);
+  if (from < 0) return;
+  const to = Math.min(opened.length - 1, Math.max(0, from + by));
+  opened.splice(to, 0, ...opened.splice(from, 1));
+  prefs.write("tabs", { opened });
+  show();
+}
+
+/** The panel of a tab, mounted when first shown. @param {string} id @param {(panel: HTMLElement) => import("./views/index.js").Mounted} mount */
+function panelFor(id, mount) {
+  let panel = panels.get(id);
+  if (!panel) {
+    const node = h("div", { role: "tabpanel", id: panelId(id), "aria-labelledby": tabId(id), class: `panel panel-${id.split("-")[0]}` });
+    main.append(node);
+    panel = { node, view: mount(node) };
+    panels.set(id, panel);
+  }
+  return panel;
+}
+
+/** Show what the address says. */
+function show() {
+  if (!session.user()) return;
+  const open = openFrom(location.hash);
+  const view = allowedViews().find((one) => location.hash === `#/${one.id}`);
+  if (!open && !view) {
+    history.replaceState(null, "", HOME);
+    return show();
+  }
+  if (open && !opened.some((one) => openId(one) === openId(open))) {
+    opened.push(open);
+    prefs.write("tabs", { opened });
+  }
+  const active = open ? openId(open) : /** @type {{id: string}} */ (view).id;
+  const panel = panelFor(active, (node) => (open ? container.mount(node, open.hostId, open.name) : /** @type {import("./views/index.js").View} */ (view).mount(node)));
+  for (const [id, one] of panels) one.node.hidden = id !== active;
+  tabs.show(tabList(), active);
+  panel.view.shown();
+  document.title = `${open ? `${open.name} on ${open.hostId}` : view?.title} · ArchNest`;
+}
+
+function drawBanner() {
+  banner.hidden = store.trouble === null;
+  if (!store.trouble) return;
+  const since = store.lastHeard() ? `What is shown is as of ${clock(new Date(store.lastHeard()).toISOString(), Date.now())}.` : "";
+  const seconds = Math.max(0, Math.ceil((store.trouble.retryAt - Date.now()) / 1000));
+  if (banner.childElementCount === 0) banner.append(h("span", {}), h("span", { "aria-hidden": "true" }), h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
+  setText(/** @type {Element} */ (banner.children[0]), `${store.trouble.message} ${since} `);
+  setText(/** @type {Element} */ (banner.children[1]), `Next try in ${seconds} s. `);
+}
+
+async function signOut() {
+  await call("POST", "api/auth/logout").catch(() => undefined);
+  session.end(false);
+}
+
+function header() {
+  const user = session.user();
+  return h("header", { class: "top" },
+    h("a", { class: "brand", href: HOME }, h("img", { src: "icon.svg", alt: "", width: 24, height: 24 }), "ArchNest"),
+    tabs.node,
+    h("div", { class: "who" }, h("bdi", {}, user?.username ?? ""), h("small", {}, user?.role ?? ""), h("button", { type: "button", onclick: signOut }, "Sign out")));
+}
+
+function enter() {
+  opened = prefs.read("tabs", { opened: /** @type {Open[]} */ ([]) }).opened.filter((open) => typeof open?.hostId === "string" && typeof open?.name === "string");
+  fill(root, header(), banner, main);
+  store.start();
+  show();
+}
+
+/** @param {string} message */
+function leave(message) {
+  store.stop();
+  for (const { view, node } of panels.values()) {
+    view.unmount();
+    node.remove();
+  }
+  panels.clear();
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
+  document.title = "Sign in · ArchNest";
+  const panel = h("main", { class: "gate" }, h("p", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 32, height: 32 }), "ArchNest"));
+  fill(root, panel);
+  const code = /^#\/setup\?code=([A-Za-z0-9_-]+)$/.exec(location.hash)?.[1];
+  if (code) setup.mount(panel, code);
+  else login.mount(panel, message);
+}
+
+async function renewIfDue() {
+  if (!session.wantsRenewal(Date.now())) return;
+  try {
+    session.renewed(await call("POST", "api/auth/renew"));
+  } catch {
+    // The next check tries again; an ended session has already led to sign-in.
+  }
+}
+
+prefs.applyTheme();
+store.subscribe(drawBanner);
+session.onChange((ended) => (session.user() ? enter() : leave(ended ? "Your session has ended. Sign in to go on where you were." : "")));
+addEventListener("hashchange", () => (session.user() ? show() : leave("")));
+setInterval(drawBanner, 1000);
+setInterval(renewIfDue, RENEWAL_CHECK_MS);
+if (session.user()) {
+  enter();
+  renewIfDue();
+} else {
+  leave("");
+}

@@ -1,0 +1,127 @@
+/** The columns a list of containers can show, and what each sorts by. */
+import { foreign, fill, h, setAttribute, setText } from "../dom.js";
+import { clock, imageParts, portTexts, span } from "../format.js";
+import { serverNow } from "../api.js";
+import { badge, updateBadge } from "./badge.js";
+import { cpuFigure, memoryFigure } from "./figures.js";
+import { meter, updateMeter } from "./meter.js";
+import { portList } from "./ports.js";
+
+/** @typedef {import("../types.js").Row} Row */
+/** @typedef {import("./table.js").Column<Row> & {usual: boolean, value?: (row: Row) => string | number}} ListColumn */
+
+const PORTS_SHOWN = 3;
+
+/** Hash of a container's tab. @param {Row} row */
+export function containerHash(row) {
+  return `#/hosts/${encodeURIComponent(row.host.hostId)}/containers/${encodeURIComponent(row.container.name || row.container.id)}`;
+}
+
+/** @param {string} className */
+function textCell(className = "") {
+  return () => h("span", { class: className });
+}
+
+/** @param {HTMLElement} node @param {string} text */
+function updateForeign(node, text) {
+  if (node.textContent === text) return;
+  fill(node, foreign(text));
+  setAttribute(node, "title", text);
+}
+
+/** When a container's figures and words are from, if not from now. @param {Row} row */
+export function ageNote(row) {
+  const { container, host, standing } = row;
+  if (standing.kind === "gone") return `gone since ${clock(container.goneAt, serverNow())}, last seen ${container.state}`;
+  if (standing.kind === "unknown") return `unknown since ${clock(host.receivedAt, serverNow())}, last seen ${container.state}`;
+  return "";
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function updateState(node, row) {
+  const [mark, note] = /** @type {HTMLElement[]} */ ([...node.children]);
+  updateBadge(/** @type {HTMLElement} */ (mark), row.standing);
+  setText(/** @type {HTMLElement} */ (note), ageNote(row));
+  setAttribute(node, "title", ageNote(row) || row.container.status || row.standing.label);
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function updateName(node, row) {
+  const link = /** @type {HTMLAnchorElement} */ (node);
+  const name = row.container.name || row.container.id.slice(0, 12);
+  setAttribute(link, "href", containerHash(row));
+  updateForeign(link, name);
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function updateImage(node, row) {
+  if (node.title === row.container.image) return;
+  const { name, tag, digest } = imageParts(row.container.image);
+  node.title = row.container.image;
+  fill(node, foreign(name), tag ? h("span", { class: "tag" }, foreign(tag)) : null, digest ? h("span", { class: "tag" }, foreign(digest.slice(0, 19))) : null);
+}
+
+/** @param {HTMLElement} node @param {Row} row */
+function updatePorts(node, row) {
+  const ports = row.container.ports;
+  const texts = ports ? portTexts(ports) : null;
+  const state = `${row.host.hostname}|${texts?.join() ?? "—"}`;
+  if (node.dataset["state"] === state) return;
+  node.dataset["state"] = state;
+  node.title = texts?.join(", ") ?? "Not reported by this source";
+  if (!ports) return fill(node, "—");
+  const nodes = portList(ports, row.host);
+  const more = nodes.length - PORTS_SHOWN;
+  fill(node, nodes.slice(0, PORTS_SHOWN), more > 0 ? h("span", { class: "more" }, `+${more}`) : null);
+}
+
+/** @param {Row} row */
+function uptime(row) {
+  const started = Date.parse(row.container.startedAt ?? "");
+  if (row.container.state !== "running" || Number.isNaN(started)) return null;
+  // A silent host's containers are known to have run only until it last spoke.
+  const until = row.standing.current ? serverNow() : Date.parse(row.host.receivedAt);
+  return until - started;
+}
+
+/** @type {ListColumn[]} */
+export const COLUMNS = [
+  { id: "name", title: "Name", usual: true, sortable: true, value: (row) => row.container.name || row.container.id,
+    make: () => h("a", { class: "name" }), update: updateName },
+  { id: "host", title: "Host", usual: true, sortable: true, value: (row) => row.host.hostId,
+    make: textCell("host"), update: (node, row) => updateForeign(node, row.host.hostId) },
+  { id: "image", title: "Image", usual: true, sortable: true, value: (row) => row.container.image,
+    make: textCell("image"), update: updateImage },
+  { id: "state", title: "State", usual: true, sortable: true, value: (row) => row.standing.rank,
+    make: () => h("span", { class: "state" }, badge({ kind: "created", label: "", rank: 0, filter: "", current: true }), h("span", { class: "age" })), update: updateState },
+  { id: "health", title: "Health", usual: false, sortable: true, value: (row) => row.container.health ?? "",
+    make: textCell(), update: (node, row) => setText(node, row.container.health ?? "—") },
+  { id: "cpu", title: "CPU", usual: true, sortable: true, value: (row) => row.container.stats?.cpuPercent ?? -1,
+    make: () => meter("cpu"), update: (node, row) => {
+      const figure = cpuFigure(row.container, row.host);
+      updateMeter(node, figure.text, figure.share, figure.title);
+    } },
+  { id: "memory", title: "Memory", usual: true, sortable: true, value: (row) => row.container.stats?.memUsage ?? -1,
+    make: () => meter("memory"), update: (node, row) => {
+      const figure = memoryFigure(row.container, row.host);
+      updateMeter(node, figure.text, figure.share, figure.title);
+    } },
+  { id: "uptime", title: "Uptime", usual: false, sortable: true, value: (row) => uptime(row) ?? -1,
+    make: textCell("num"), update: (node, row) => {
+      const time = uptime(row);
+      setText(node, time == null ? "—" : span(time));
+    } },
+  { id: "restarts", title: "Restarts", usual: false, sortable: true, value: (row) => row.container.restartCount ?? -1,
+    make: textCell("num"), update: (node, row) => setText(node, String(row.container.restartCount ?? "—")) },
+  { id: "networks", title: "Networks", usual: false, sortable: true, value: (row) => (row.container.networks ?? []).map((one) => one.name).join(),
+    make: textCell(), update: (node, row) => updateForeign(node, row.container.networks?.map((one) => one.name).join(", ") || "—") },
+  { id: "created", title: "Created", usual: false, sortable: true, value: (row) => row.container.createdAt ?? "",
+    make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
+  { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
+  { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => {
+    const offered = row.host.capabilities.includes("actions");
+    setText(node, offered ? "" : "—");
+    setAttribute(node, "title", offered ? null : "Not available from this source: an agent only reports");
+    setAttribute(node, "aria-label", offered ? null : "Not available from this source");
+  } },
+];

@@ -1,0 +1,60 @@
+/** Sections of a detail page: names and values, and lists with a filter. */
+import { fill, foreign, h } from "../dom.js";
+
+/** A value the source does not report; other than an empty one. */
+export function absent() {
+  return h("span", { class: "absent" }, "— ", h("small", {}, "not reported by this source"));
+}
+
+/** @param {string | null | undefined} value @param {(value: string) => Node | string} [show] */
+export function textOr(value, show = foreign) {
+  if (value == null) return absent();
+  return value === "" ? h("span", { class: "none" }, "none") : show(value);
+}
+
+/** @param {string} title @param {...(Node | null)} children */
+export function section(title, ...children) {
+  return h("section", { class: "card" }, h("h3", {}, title), ...children);
+}
+
+/** @param {[string, Node | string][]} entries */
+export function facts(entries) {
+  return h("dl", { class: "facts" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/**
+ * @param {string} label
+ * @param {string[]} heads
+ * @param {(Node | string)[][] | null} rows null: not reported
+ */
+export function listing(label, heads, rows) {
+  if (rows === null) return h("p", {}, absent());
+  if (rows.length === 0) return h("p", { class: "none" }, "none");
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h("table", { class: "listing" },
+      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
+}
+
+/**
+ * Names and values with a filter above when there are many.
+ * @param {string} label
+ * @param {[string, string][] | null} pairs
+ * @param {string} query @param {(query: string) => void} onQuery
+ */
+export function filtered(label, pairs, query, onQuery) {
+  if (pairs === null || pairs.length < 8) return pairTable(label, pairs);
+  const body = h("div", {});
+  const input = h("input", { type: "search", class: "filter", placeholder: "Filter", "aria-label": `Filter ${label}`, value: query, oninput: () => { onQuery(input.value); draw(); } });
+  const draw = () => {
+    const wanted = input.value.toLowerCase();
+    fill(body, pairTable(label, pairs.filter((pair) => pair.join("=").toLowerCase().includes(wanted))));
+  };
+  draw();
+  return h("div", {}, input, body);
+}
+
+/** @param {string} label @param {[string, string][] | null} pairs */
+function pairTable(label, pairs) {
+  return listing(label, ["Name", "Value"], pairs?.map(([key, value]) => [h("code", {}, foreign(key)), h("code", { class: "value" }, foreign(value))]) ?? null);
+}

@@ -1,0 +1,50 @@
+/**
+ * Repeats a task: never overlapping, stopped while the page is hidden,
+ * doubling its wait on failure up to a bound, at once when the page comes
+ * back or the network does.
+ */
+
+export const EVERY_MS = 3000;
+const LONGEST_MS = 30000;
+
+/**
+ * @param {(signal: AbortSignal) => Promise<void>} task
+ * @param {(error: unknown, retryAt: number) => void} failed
+ */
+export function poll(task, failed) {
+  let stopped = false, running = false, failures = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const controller = new AbortController();
+
+  async function run() {
+    clearTimeout(timer);
+    if (stopped || running || document.hidden) return;
+    running = true;
+    let wait = EVERY_MS;
+    try {
+      await task(controller.signal);
+      failures = 0;
+    } catch (error) {
+      wait = Math.min(EVERY_MS * 2 ** failures, LONGEST_MS);
+      failures += 1;
+      if (!stopped) failed(error, Date.now() + wait);
+    }
+    running = false;
+    if (!stopped) timer = setTimeout(run, wait);
+  }
+
+  document.addEventListener("visibilitychange", run);
+  addEventListener("online", run);
+  run();
+  return {
+    now: run,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      controller.abort();
+      document.removeEventListener("visibilitychange", run);
+      removeEventListener("online", run);
+    },
+  };
+}

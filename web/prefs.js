@@ -1,0 +1,34 @@
+/** What a person chose about the page, kept in this browser. */
+
+/** @template {object} T @param {string} name @param {T} defaults @returns {T} */
+export function read(name, defaults) {
+  try {
+    return { ...defaults, ...JSON.parse(localStorage.getItem(`archnest.${name}`) ?? "{}") };
+  } catch {
+    return { ...defaults };
+  }
+}
+
+/** @param {string} name @param {object} value */
+export function write(name, value) {
+  localStorage.setItem(`archnest.${name}`, JSON.stringify(value));
+}
+
+/** @typedef {"system" | "light" | "dark"} Theme */
+
+/** @returns {Theme} */
+export function theme() {
+  return read("theme", { value: /** @type {Theme} */ ("system") }).value;
+}
+
+/** @param {Theme} value */
+export function setTheme(value) {
+  write("theme", { value });
+  applyTheme();
+}
+
+export function applyTheme() {
+  const chosen = theme();
+  if (chosen === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = chosen;
+}

@@ -1,0 +1,126 @@
+/** The fleet as last heard: rows by host, kept current by one poll. */
+import { getIfChanged, serverNow } from "./api.js";
+import { poll } from "./poll.js";
+import { standingOf } from "./state.js";
+
+/** @typedef {import("./types.js").Row} Row */
+
+const hosts = /** @type {Map<string, {host: import("./types.js").Host, rows: Row[]}>} */ (new Map());
+const listeners = /** @type {Set<() => void>} */ (new Set());
+let revision = "", etag = "", staleAfterMs = 90000, heardAt = 0, silent = false;
+
+/** What went wrong with the last poll, and when the next comes. @type {{message: string, retryAt: number} | null} */
+export let trouble = null;
+/** Whether anything has been heard since the page was opened. */
+export let loaded = false;
+
+/** @type {ReturnType<typeof poll> | null} */
+let polling = null;
+
+/** Milliseconds by the server's clock when the server last answered. */
+export function lastHeard() {
+  return heardAt;
+}
+
+/** Every host by id. */
+export function allHosts() {
+  return [...hosts.values()].map((entry) => entry.host).sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
+}
+
+/** @param {string} hostId */
+export function hostOf(hostId) {
+  return hosts.get(hostId)?.host ?? null;
+}
+
+/** Whether what is known of a host may be out of date. @param {import("./types.js").Host} host */
+export function isSilent(host) {
+  return host.stale || silent;
+}
+
+/** Every row, in no order. @returns {Row[]} */
+export function allRows() {
+  return [...hosts.values()].flatMap((entry) => entry.rows);
+}
+
+/** @param {string} hostId @param {string} reference name or id @returns {Row | null} */
+export function findRow(hostId, reference) {
+  const rows = hosts.get(hostId)?.rows ?? [];
+  return rows.find((row) => row.container.name === reference) ?? rows.find((row) => row.container.id === reference) ?? null;
+}
+
+/** @param {() => void} listener @returns {() => void} ends the subscription */
+export function subscribe(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function start() {
+  stop();
+  polling = poll(refresh, (error, retryAt) => {
+    trouble = { message: error instanceof Error ? error.message : String(error), retryAt };
+    noticeSilence();
+    tell();
+  });
+}
+
+export function stop() {
+  polling?.stop();
+  polling = null;
+  hosts.clear();
+  revision = etag = "";
+  trouble = null;
+  loaded = false;
+}
+
+export function retry() {
+  polling?.now();
+}
+
+/** @param {AbortSignal} signal */
+async function refresh(signal) {
+  const path = revision ? `api/containers?since=${encodeURIComponent(revision)}` : "api/containers";
+  const answer = await getIfChanged(path, etag, signal);
+  heardAt = serverNow();
+  const recovered = trouble !== null || !loaded;
+  trouble = null;
+  loaded = true;
+  const spoke = noticeSilence();
+  if (answer) {
+    // The tag names the answer to this very question; a new revision asks another.
+    etag = answer.body.revision === revision ? answer.etag : "";
+    apply(answer.body);
+  }
+  if (answer || recovered || spoke) tell();
+}
+
+/** @param {import("./types.js").Changes} changes */
+function apply(changes) {
+  revision = changes.revision;
+  staleAfterMs = changes.staleAfterMs;
+  if (changes.full) hosts.clear();
+  for (const hostId of changes.removed) hosts.delete(hostId);
+  for (const { host, containers } of changes.hosts) {
+    hosts.set(host.hostId, { host, rows: containers.map((container) => rowOf(host, container)) });
+  }
+}
+
+/** @param {import("./types.js").Host} host @param {import("./types.js").ContainerRow} container @returns {Row} */
+function rowOf(host, container) {
+  const key = `${host.hostId}/${container.goneAt ? "gone/" : ""}${container.name || container.id}`;
+  return { key, host, container, standing: standingOf(container, isSilent(host)) };
+}
+
+/** When the server itself has not been heard for too long, nothing is current. */
+function noticeSilence() {
+  const now = heardAt > 0 && serverNow() - heardAt > staleAfterMs;
+  if (now === silent) return false;
+  silent = now;
+  for (const entry of hosts.values()) {
+    entry.rows = entry.rows.map((row) => rowOf(entry.host, row.container));
+  }
+  return true;
+}
+
+function tell() {
+  for (const listener of listeners) listener();
+}

@@ -1,0 +1,95 @@
+/**
+ * What the API answers, as the page uses it. Absent and null both mean: not
+ * reported by this source.
+ *
+ * @typedef {object} Port
+ * @property {number} containerPort
+ * @property {string} proto
+ * @property {string | null} [hostIp]
+ * @property {number | null} [hostPort]
+ *
+ * @typedef {object} Stats
+ * @property {number | null} [cpuPercent]
+ * @property {number | null} [memUsage]
+ * @property {number | null} [memLimit]
+ * @property {number | null} [netRxBytes]
+ * @property {number | null} [netTxBytes]
+ * @property {number | null} [blockReadBytes]
+ * @property {number | null} [blockWriteBytes]
+ * @property {number | null} [pids]
+ *
+ * @typedef {object} Engine
+ * @property {string | null} [version]
+ * @property {string | null} [apiVersion]
+ * @property {string | null} [os]
+ * @property {string | null} [kernel]
+ * @property {string | null} [arch]
+ * @property {number | null} [cpus]
+ * @property {number | null} [memTotal]
+ *
+ * @typedef {object} Host
+ * @property {string} hostId
+ * @property {string | null} hostname
+ * @property {string} source
+ * @property {string} receivedAt
+ * @property {string | null} reportedAt
+ * @property {boolean} stale
+ * @property {number} containerCount
+ * @property {number} goneCount
+ * @property {string | null} agentVersion
+ * @property {Engine | null} engine
+ * @property {string[]} capabilities
+ *
+ * @typedef {object} ContainerRow
+ * @property {string} id
+ * @property {string} name
+ * @property {string} image
+ * @property {string} state
+ * @property {string | null} [status]
+ * @property {string | null} [createdAt]
+ * @property {string | null} [startedAt]
+ * @property {string | null} [finishedAt]
+ * @property {number | null} [exitCode]
+ * @property {boolean | null} [oomKilled]
+ * @property {number | null} [restartCount]
+ * @property {string | null} [restartPolicy]
+ * @property {string | null} [health]
+ * @property {Port[] | null} [ports]
+ * @property {{name: string, ip?: string | null}[] | null} [networks]
+ * @property {Record<string, string> | null} [labels]
+ * @property {Stats | null} [stats]
+ * @property {string} [goneAt]
+ *
+ * @typedef {object} DetailFields
+ * @property {string | null} [imageId]
+ * @property {{type: string, source?: string | null, destination: string, rw?: boolean | null}[] | null} [mounts]
+ * @property {{key: string, value: string}[] | null} [env]
+ * @property {string | null} [entrypoint]
+ * @property {string | null} [command]
+ *
+ * @typedef {ContainerRow & DetailFields} Container
+ *
+ * @typedef {object} ContainerDetail
+ * @property {Host} host
+ * @property {Container} container
+ * @property {string | null} goneAt
+ *
+ * @typedef {object} Changes
+ * @property {string} revision
+ * @property {boolean} full
+ * @property {number} staleAfterMs
+ * @property {{host: Host, containers: ContainerRow[]}[]} hosts
+ * @property {string[]} removed
+ *
+ * @typedef {{username: string, role: "admin" | "member"}} User
+ * @typedef {{token: string, expiresAt: string, user: User}} SignedIn
+ * @typedef {User & {createdAt: string, lastLoginAt: string | null}} Account
+ *
+ * A container as the list shows it.
+ * @typedef {object} Row
+ * @property {string} key names the container across recreations
+ * @property {Host} host
+ * @property {ContainerRow} container
+ * @property {import("./state.js").Standing} standing
+ */
+export {};

@@ -1,0 +1,228 @@
+/** One container with everything its source reports. */
+import { get, serverNow } from "../api.js";
+import { fill, foreign, h, setText } from "../dom.js";
+import { clock, dateTime, duration, imageParts, portText, shortId, span, traffic } from "../format.js";
+import { badge } from "../parts/badge.js";
+import { ageNote, containerHash } from "../parts/columns.js";
+import { copyButton } from "../parts/copy.js";
+import { absent, facts, filtered, listing, section, textOr } from "../parts/facts.js";
+import { cpuFigure, memoryFigure } from "../parts/figures.js";
+import { meter, updateMeter } from "../parts/meter.js";
+import { portLink } from "../parts/ports.js";
+import { projectOf } from "../parts/search.js";
+import { standingOf } from "../state.js";
+import * as store from "../store.js";
+
+/** @typedef {import("../types.js").Container} Container */
+/** @typedef {import("../types.js").ContainerDetail} Detail */
+
+/** @param {string | null | undefined} text */
+function time(text) {
+  return text ? h("time", { datetime: text, title: text }, dateTime(text)) : null;
+}
+
+/** @param {string} text @param {string} label */
+function copyable(text, label) {
+  return h("span", { class: "copyable" }, h("code", {}, foreign(text)), copyButton(text, label));
+}
+
+/** @param {Detail} detail @param {boolean} silent */
+function overview({ container, host }, silent) {
+  const { name, tag, digest } = imageParts(container.image);
+  const started = Date.parse(container.startedAt ?? "");
+  const until = silent ? Date.parse(host.receivedAt) : serverNow();
+  const isUp = container.state === "running" || container.state === "paused";
+  const never = container.state === "created" ? "never" : null;
+  return section("Overview", facts([
+    ["Name", container.name ? copyable(container.name, "the name") : absent()],
+    ["Host", h("span", {}, foreign(host.hostId), host.hostname ? h("small", {}, " (", foreign(host.hostname), ")") : null)],
+    ["Image", h("span", {}, foreign(name || "—"), tag ? h("span", { class: "tag" }, foreign(tag)) : null, digest ? h("span", { class: "tag" }, foreign(digest)) : null)],
+    ["Image id", textOr(container.imageId, (text) => copyable(text, "the image id"))],
+    ["Short id", copyable(shortId(container.id), "the short id")],
+    ["Full id", copyable(container.id, "the full id")],
+    ["Created", time(container.createdAt) ?? absent()],
+    ["Started", time(container.startedAt) ?? never ?? absent()],
+    ["Finished", time(container.finishedAt) ?? (isUp ? "still up" : never ?? absent())],
+    ["Uptime", isUp && !Number.isNaN(started) ? span(until - started) : isUp ? absent() : "not running"],
+    ["Restart count", container.restartCount == null ? absent() : String(container.restartCount)],
+    ["Restart policy", textOr(container.restartPolicy)],
+  ]));
+}
+
+/** @param {Detail} detail @param {import("../state.js").Standing} standing */
+function stateSection({ container }, standing) {
+  const isUp = container.state === "running" || container.state === "paused";
+  return section("State and health", facts([
+    ["State", h("span", {}, badge(standing), standing.current ? null : h("small", {}, " last seen as ", foreign(container.state)))],
+    ["Status", textOr(container.status)],
+    ["Exit code", container.exitCode == null ? (isUp ? "still up" : container.state === "created" ? "never ran" : absent()) : String(container.exitCode)],
+    ["Health", container.health == null ? absent() : container.health === "none" ? "no healthcheck" : foreign(container.health)],
+    ["Out of memory", container.oomKilled == null ? absent() : container.oomKilled ? "killed" : "no"],
+  ]));
+}
+
+/** @param {string} kind @param {{text: string, share: number | null, title: string}} figure */
+function figureMeter(kind, figure) {
+  const node = meter(kind);
+  updateMeter(node, figure.text, figure.share, figure.title);
+  return h("span", {}, node, h("small", { class: "how" }, figure.title));
+}
+
+/** @param {number | null | undefined} value */
+function trafficOr(value) {
+  return value == null ? absent() : h("span", { title: `${value} bytes since the start` }, traffic(value));
+}
+
+/** @param {Detail} detail */
+function statsSection({ container, host }) {
+  const stats = container.stats;
+  if (!stats) return section("Stats", h("p", {}, container.state === "running" ? absent() : "Only a running container has stats."));
+  return section("Stats", facts([
+    ["CPU", stats.cpuPercent == null ? absent() : figureMeter("cpu", cpuFigure(container, host))],
+    ["Memory", stats.memUsage == null ? absent() : figureMeter("memory", memoryFigure(container, host))],
+    ["Network received", trafficOr(stats.netRxBytes)],
+    ["Network sent", trafficOr(stats.netTxBytes)],
+    ["Disk read", trafficOr(stats.blockReadBytes)],
+    ["Disk written", trafficOr(stats.blockWriteBytes)],
+    ["Processes", stats.pids == null ? absent() : String(stats.pids)],
+  ]));
+}
+
+/** @param {Detail} detail */
+function portsSection({ container, host }) {
+  const rows = container.ports?.map((port) => {
+    const link = portLink(port, host);
+    const text = foreign(portText(port));
+    return [
+      `${port.containerPort}/${port.proto}`,
+      port.hostPort == null ? "not published" : foreign(`${port.hostIp || "any address"}`),
+      port.hostPort == null ? "—" : String(port.hostPort),
+      link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, text) : text,
+    ];
+  });
+  return section("Ports", listing("Ports", ["Container port", "Host address", "Host port", "Binding"], rows ?? null));
+}
+
+/** @param {Detail} detail */
+function networksSection({ container }) {
+  const rows = container.networks?.map((network) => [foreign(network.name), network.ip ? h("code", {}, foreign(network.ip)) : "no address"]);
+  return section("Networks", listing("Networks", ["Network", "Address"], rows ?? null));
+}
+
+/** @param {Detail} detail */
+function mountsSection({ container }) {
+  const rows = container.mounts?.map((mount) => [
+    foreign(mount.type), h("code", {}, foreign(mount.source || "—")), h("code", {}, foreign(mount.destination)),
+    mount.rw == null ? "—" : mount.rw ? "read and write" : "read only",
+  ]);
+  return section("Mounts", listing("Mounts", ["Type", "Source", "Destination", "Access"], rows ?? null));
+}
+
+/** @param {Detail} detail */
+function commandSection({ container }) {
+  const show = (/** @type {string} */ text) => h("pre", { tabindex: "0" }, h("code", {}, foreign(text)));
+  return section("Entrypoint and command", facts([["Entrypoint", textOr(container.entrypoint, show)], ["Command", textOr(container.command, show)]]));
+}
+
+/** @param {Detail} detail */
+function logsSection({ host }) {
+  const text = host.capabilities.includes("logs") ? "Not shown here yet." : "Not available from this source: an agent reports what a container is, not what it prints.";
+  return section("Logs", h("p", { class: "absent" }, text));
+}
+
+class ContainerView {
+  /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
+  constructor(panel, hostId, reference) {
+    this.hostId = hostId;
+    this.reference = reference;
+    this.detail = /** @type {Detail | null} */ (null);
+    this.problem = "";
+    this.seen = "";
+    this.loading = false;
+    this.queries = { env: "", labels: "" };
+    this.head = h("header", { class: "detail-head" });
+    this.note = h("p", { class: "standing-note", role: "status" });
+    this.body = h("div", { class: "detail" });
+    panel.append(this.head, this.note, this.body);
+    fill(this.body, h("p", { class: "loading" }, "Loading …"));
+    this.update();
+  }
+
+  /** Fetch anew when the host has reported since, and say what changed. */
+  async update() {
+    this.drawNote();
+    const host = store.hostOf(this.hostId);
+    const row = store.findRow(this.hostId, this.reference);
+    const seen = host ? `${host.receivedAt}|${row?.container.goneAt}|${store.isSilent(host)}` : `none|${store.loaded}`;
+    if (seen === this.seen || this.loading || !store.loaded) return;
+    this.loading = true;
+    try {
+      this.detail = await get(`api/hosts/${encodeURIComponent(this.hostId)}/containers/${encodeURIComponent(this.reference)}`);
+      this.problem = "";
+      this.seen = seen;
+    } catch (error) {
+      const status = /** @type {{status?: number}} */ (error).status;
+      this.problem = status === 404 ? "This container is not known: neither in the host's latest report nor among those that are gone." : error instanceof Error ? error.message : String(error);
+      if (status) this.seen = seen;
+    } finally {
+      this.loading = false;
+    }
+    this.draw();
+  }
+
+  draw() {
+    this.drawNote();
+    const detail = this.detail;
+    if (!detail) return fill(this.body, h("p", { class: "empty" }, this.problem));
+    const active = this.body.contains(document.activeElement);
+    const selecting = !document.getSelection()?.isCollapsed && this.body.contains(document.getSelection()?.anchorNode ?? null);
+    // Not under a person's hands: a filter being typed or a text being selected.
+    if ((active && document.activeElement instanceof HTMLInputElement) || selecting) return;
+    const { container, host } = detail;
+    const silent = store.isSilent(store.hostOf(host.hostId) ?? host);
+    const standing = standingOf({ ...container, ...(detail.goneAt ? { goneAt: detail.goneAt } : {}) }, silent);
+    this.body.dataset["current"] = standing.current ? "yes" : "no";
+    fill(this.head, h("h2", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(JSON.stringify(container, null, 2), "the container as JSON", "Copy JSON"));
+    fill(this.body, overview(detail, silent), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
+      section("Environment", filtered("Environment", container.env?.map(({ key, value }) => [key, value]) ?? null, this.queries.env, (query) => { this.queries.env = query; })),
+      section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
+      commandSection(detail), this.siblings(), logsSection(detail));
+  }
+
+  /** The other containers of its compose project. */
+  siblings() {
+    const own = store.findRow(this.hostId, this.reference);
+    const project = own ? projectOf(own) : "";
+    if (!own || !project) return null;
+    const others = store.allRows().filter((row) => row !== own && row.host.hostId === this.hostId && projectOf(row) === project && row.standing.kind !== "gone");
+    return section("Compose project", h("p", {}, foreign(project)),
+      others.length ? h("ul", { class: "siblings" }, others.map((row) => h("li", {}, badge(row.standing), h("a", { href: containerHash(row) }, foreign(row.container.name || shortId(row.container.id)))))) : h("p", { class: "none" }, "no other container"));
+  }
+
+  /** How current this is: gone, unknown, replaced or live. */
+  drawNote() {
+    const host = store.hostOf(this.hostId);
+    const row = store.findRow(this.hostId, this.reference);
+    let text = "", kind = "fresh";
+    if (this.detail && store.loaded && !host) {
+      [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
+    } else if (row?.standing.kind === "gone") {
+      [text, kind] = [`This container is ${ageNote(row)}.`, "stale"];
+    } else if (host && store.isSilent(host)) {
+      const age = duration(serverNow() - Date.parse(host.receivedAt));
+      [text, kind] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}, last known values, ${age} old.`, "stale"];
+    } else if (host) {
+      text = `As reported ${duration(serverNow() - Date.parse(host.receivedAt))} ago.`;
+    }
+    this.note.dataset["kind"] = kind;
+    setText(this.note, text);
+  }
+}
+
+/** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
+export function mount(panel, hostId, reference) {
+  const view = new ContainerView(panel, hostId, reference);
+  const unsubscribe = store.subscribe(() => view.update());
+  const ticking = setInterval(() => view.drawNote(), 5000);
+  return { shown: () => view.update(), unmount: () => { unsubscribe(); clearInterval(ticking); } };
+}

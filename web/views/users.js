@@ -1,0 +1,110 @@
+/** Accounts and roles, for admins. */
+import { call, get } from "../api.js";
+import { fill, foreign, h } from "../dom.js";
+import { dateTime } from "../format.js";
+import { confirm } from "../parts/dialog.js";
+import { field, form } from "../parts/form.js";
+import { failure, notice } from "../parts/notice.js";
+import * as session from "../session.js";
+
+/** @typedef {import("../types.js").Account} Account */
+
+export const id = "users";
+export const title = "Users";
+export const access = "admin";
+
+class UsersView {
+  /** @param {HTMLElement} panel */
+  constructor(panel) {
+    this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Accounts" }, h("p", { class: "loading" }, "Loading …"));
+    panel.append(h("div", { class: "page" }, h("h2", {}, "Users"), h("p", {}, "Members see everything; only admins change anything."), this.list, this.addForm()));
+    this.load();
+  }
+
+  async load() {
+    try {
+      const { users } = await get("api/users");
+      this.draw(users);
+    } catch (error) {
+      fill(this.list, h("p", { class: "form-error" }, error instanceof Error ? error.message : String(error)), h("button", { type: "button", onclick: () => this.load() }, "Try again"));
+    }
+  }
+
+  /** @param {Account[]} users */
+  draw(users) {
+    fill(this.list, h("table", { class: "listing" },
+      h("thead", {}, h("tr", {}, ["User", "Role", "Created", "Last signed in", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", {}, users.map((user) => this.row(user)))));
+  }
+
+  /** @param {Account} user */
+  row(user) {
+    const role = h("select", { "aria-label": `Role of ${user.username}`, onchange: () => this.change(user, { role: role.value }) },
+      ["member", "admin"].map((value) => h("option", { value, selected: value === user.role }, value)));
+    const isSelf = session.user()?.username === user.username;
+    return h("tr", {},
+      h("th", { scope: "row" }, foreign(user.username), isSelf ? h("small", {}, " (you)") : null),
+      h("td", {}, role), h("td", {}, dateTime(user.createdAt)), h("td", {}, user.lastLoginAt ? dateTime(user.lastLoginAt) : "never"),
+      h("td", { class: "buttons" },
+        h("button", { type: "button", onclick: () => this.reset(user) }, "Set password"),
+        h("button", { type: "button", class: "danger", onclick: () => this.remove(user) }, "Remove")));
+  }
+
+  /** @param {Account} user @param {object} changes */
+  async change(user, changes) {
+    try {
+      await call("PATCH", `api/users/${encodeURIComponent(user.username)}`, changes);
+      notice(`Changed ${user.username}`);
+    } catch (error) {
+      failure(error);
+    }
+    if (session.user()) await this.load();
+  }
+
+  /** @param {Account} user */
+  reset(user) {
+    const password = field(`New password for ${user.username}`, { type: "password", autocomplete: "new-password", required: true, minlength: 8, maxlength: 1024 });
+    const dialog = h("dialog", { class: "dialog", "aria-label": `Set the password of ${user.username}` },
+      form({ title: `Set the password of ${user.username}`, fields: [h("p", {}, "This ends the account's sessions."), password.node], action: "Set password", submit: async () => {
+        await call("PATCH", `api/users/${encodeURIComponent(user.username)}`, { password: password.input.value });
+        notice(`Changed the password of ${user.username}`);
+        dialog.close();
+      } }),
+      h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  /** @param {Account} user */
+  async remove(user) {
+    const sure = await confirm({ title: `Remove ${user.username}?`, text: "The account and its sessions end at once.", action: "Remove account", danger: true });
+    if (!sure) return;
+    try {
+      await call("DELETE", `api/users/${encodeURIComponent(user.username)}`);
+      notice(`Removed ${user.username}`);
+    } catch (error) {
+      failure(error);
+    }
+    if (session.user()) await this.load();
+  }
+
+  addForm() {
+    const username = field("Username", { autocomplete: "off", required: true, maxlength: 64, autocapitalize: "none", spellcheck: "false" });
+    const password = field("Password, 8 characters or more", { type: "password", autocomplete: "new-password", required: true, minlength: 8, maxlength: 1024 });
+    const role = h("select", { "aria-label": "Role" }, h("option", { value: "member" }, "member"), h("option", { value: "admin" }, "admin"));
+    const node = form({ title: "Add a user", fields: [username.node, password.node, role], action: "Add user", submit: async () => {
+      await call("POST", "api/users", { username: username.input.value, password: password.input.value, role: role.value });
+      notice(`Added ${username.input.value}`);
+      node.reset();
+      await this.load();
+    } });
+    return node;
+  }
+}
+
+/** @param {HTMLElement} panel */
+export function mount(panel) {
+  const view = new UsersView(panel);
+  return { shown: () => { view.load(); }, unmount: () => {} };
+}
