@@ -35,6 +35,10 @@ _OPTION = re.compile(
 )
 
 
+# A cheap look before the search above: an option begins a word.
+_OPTION_START = re.compile(r"""(?:\A|[ \t\r\n\f\v'"=,;(\[{&|`])-""")
+
+
 @lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Whether a variable, label or option of this name holds a secret."""
@@ -45,14 +49,21 @@ def mask_text(text: str) -> str:
     """Replace passwords of URLs and values of options with secret names."""
     if "://" in text:
         text = _mask_urls(text)
-    if "-" in text and _SECRET.search(text):
+    if "-" in text and _OPTION_START.search(text):
         text = _OPTION.sub(rf"\g<1>{MASK}", text)
     return text
 
 
 def mask_value(key: str, value: str) -> str:
-    """The value of an environment variable or label as it may be stored."""
-    return MASK if is_secret_key(key) else mask_text(value)
+    """The value of an environment variable or label as it may be stored.
+
+    Gives back the same object when there is nothing to replace, as agents
+    mask before they send.
+    """
+    if is_secret_key(key):
+        return value if value == MASK else MASK
+    # Most values hold neither; asking here saves a call for each of hundreds.
+    return mask_text(value) if "-" in value or "://" in value else value
 
 
 def mask_container(container: Container) -> Container:
@@ -67,24 +78,27 @@ def mask_container(container: Container) -> Container:
         changed["labels"] = labels
     for name in ("entrypoint", "command"):
         text = getattr(container, name)
-        if text and (masked := mask_text(text)) != text:
+        if text and (masked := mask_text(text)) is not text:
             changed[name] = masked
     return replace(container, **changed) if changed else container
 
 
 def _masked_env(entries: list[EnvEntry]) -> list[EnvEntry] | None:
-    masked = None
-    for index, entry in enumerate(entries):
-        value = mask_value(entry.key, entry.value)
-        if value != entry.value:
-            masked = masked if masked is not None else list(entries)
-            masked[index] = EnvEntry(entry.key, value)
-    return masked
+    changed = {
+        index: EnvEntry(entry.key, masked)
+        for index, entry in enumerate(entries)
+        if (masked := mask_value(entry.key, entry.value)) is not entry.value
+    }
+    if not changed:
+        return None
+    return [changed.get(index, entry) for index, entry in enumerate(entries)]
 
 
 def _masked_labels(labels: dict[str, str]) -> dict[str, str] | None:
     changed = {
-        key: masked for key, value in labels.items() if (masked := mask_value(key, value)) != value
+        key: masked
+        for key, value in labels.items()
+        if (masked := mask_value(key, value)) is not value
     }
     return {**labels, **changed} if changed else None
 
