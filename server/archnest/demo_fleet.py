@@ -8,7 +8,7 @@ import hashlib
 import random
 from dataclasses import dataclass, field
 
-from archnest.demo_services import FATES, HOSTNAMES, STACKS, Service
+from archnest.demo_services import FATES, HOSTNAMES, ODD_FATES, STACKS, Service
 from archnest.model.report import (
     Container,
     Engine,
@@ -56,6 +56,8 @@ class DemoContainer:
         # A container in a crash loop is started anew every 20 s.
         cycle_s = 20 if self.fate == "restarting" else 0
         started = now - now % cycle_s if cycle_s else self.created_at + 2
+        if self.fate == "starting":
+            started = now - 12
         ended = started if cycle_s else started + 3600
         return Container(
             id=self._hex("container"),
@@ -163,16 +165,15 @@ def _host(number: int, containers: int, now: float, chance: random.Random) -> De
     host_id = HOSTNAMES[place] + (f"-{round_ + 1}" if round_ else "")
     services = [(project, one) for project, stack in STACKS.items() for one in stack]
     first = number * 7
-    fates = [fate for fate in FATES if fate != "running"]
     made = []
     for index in range(containers):
-        copy, at = divmod(first + index, len(services))
-        project, service = services[at]
-        # About one in four has a fate of its own; the others just run.
-        fate = fates[(number + index // 4) % len(fates)] if index % 4 == 3 else "running"
+        project, service = services[(first + index) % len(services)]
+        odd = ODD_FATES[(number * (containers // 5) + index // 5) % len(ODD_FATES)]
+        fate = odd if index % 5 == 4 else "running" if service.port else "exited"
         created_at = now - chance.uniform(0.1, 90) * DAY_S
+        copy = 1 + index // len(services)
         own = random.Random(chance.random())  # noqa: S311 - as above
-        made.append(DemoContainer(service, project, host_id, copy + 1, fate, created_at, own))
+        made.append(DemoContainer(service, project, host_id, copy, fate, created_at, own))
     engine = Engine(
         version="28.2.2",
         api_version="1.50",

@@ -92,3 +92,19 @@ FATES: dict[str, tuple[str, str, int | None, str]] = {
     "fleeting": ("running", "Up {age}", None, "none"),
     "dead": ("dead", "Dead", 255, "none"),
 }
+
+# What one container in five does instead of just running, the common before the rare.
+ODD_FATES = (
+    "exited",
+    "paused",
+    "unhealthy",
+    "fleeting",
+    "exited",
+    "starting",
+    "restarting",
+    "created",
+    "exited",
+    "oom",
+    "fleeting",
+    "dead",
+)
