@@ -96,8 +96,18 @@ def printed: {cpuPercent: (.CPUPerc // .cpu_percent | percent),
   memUsage: (.MemUsage // .mem_usage | pair(0)), memLimit: (.MemUsage // .mem_usage | pair(1)),
   netRxBytes: (.NetIO // .net_io | pair(0)), netTxBytes: (.NetIO // .net_io | pair(1)),
   blockReadBytes: (.BlockIO // .block_io | pair(0)), blockWriteBytes: (.BlockIO // .block_io | pair(1)),
-  pids: (.PIDs // .pids | tonumber? // null | whole)};
+  pids: (.PIDs // .pids | tonumber? // null | whole), printed: true};
 def sample: if has("cpu_stats") then select((.read // "") | startswith("0001-") | not) | exact else printed end;
+def near($whole): if $whole > 0 and (. / $whole - 1 | fabs) < 0.005 then $whole else null end;
+# The CLI rounds the limit that the engine holds exactly, prints zeros for what
+# has just stopped, and 0 for a network that is not the container's own.
+def settled($one; $memory): if .printed | not then . else del(.printed)
+  | if .pids == 0 then map_values(null) else . end
+  | if .memLimit == 0 then .memUsage = null | .memLimit = null else . end
+  | .memLimit |= if . == null then null
+      else near($one.HostConfig.Memory // 0) // near($memory // 0) // . end
+  | if $one.HostConfig.NetworkMode // "" | test("^(none|host|container:.*)\\z")
+    then .netRxBytes = null | .netTxBytes = null else . end end;
 
 def ports: [(.NetworkSettings.Ports // {}) | to_entries[] | (.key | split("/")) as $inner
   | {containerPort: ($inner[0] | tonumber? // null), proto: ($inner[1] // "tcp")} as $port
@@ -121,7 +131,7 @@ def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
     then "on-failure:\(.MaximumRetryCount)" else $name end;
 def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
   then null else .ExitCode end;
-def container($seen; $stats): {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
+def container($seen; $stats; $memory): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
   image: (.Config.Image // .ImageName // .Image // "" | text), imageId: (.Image | text),
   state: (.State.Status // $seen.state // ""), status: ($seen.status | some),
   createdAt: (.Created | time), startedAt: (.State.StartedAt | time), finishedAt: (.State.FinishedAt | time),
@@ -130,8 +140,11 @@ def container($seen; $stats): {id: .Id, name: (.Name // "" | ltrimstr("/") | tex
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
   ports: ports, networks: networks, mounts: mounts, env: env,
   entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: labels,
-  stats: (if .State.Status == "running" then $stats[.Id[:12]] else null end)};
-# What `ps` alone tells of a container that cannot be inspected.
+  stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
+    | if . == null then null else settled($one; $memory) end)};
+# What `ps` alone tells of a container that cannot be inspected; podman gives
+# its status for its state.
+def state_word: ascii_downcase | split(" ")[0] // "" | if . == "up" then "running" else . end;
 def unreadable: {id, name: (.name | text), image: (.image | text), state, status: (.status | some)};
 def engine($info; $version): {version: ($version.Version // $info.ServerVersion // $info.version.Version),
   apiVersion: ($version.ApiVersion // $info.version.APIVersion),
@@ -140,19 +153,20 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
   cpus: ($info.NCPU // $info.host.cpus), memTotal: ($info.MemTotal // $info.host.memTotal)};
 
 ($listing | split("\n") | map(split("\t") | select(length == 5)
-  | {id: .[0], name: .[1], image: .[2], state: (.[3] | ascii_downcase), status: .[4]})) as $seen
+  | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})) as $seen
 | [inputs | fromjson? | objects] as $answers
 | ($answers | map(select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
     | {key: (.ID // .Container // .id // "")[:12], value: sample}) | from_entries) as $stats
 | ([$answers[] | select(has("NCPU") or has("host"))][0]) as $info
 | ([$answers[] | select(has("ApiVersion"))][0]) as $version
+| engine($info; $version) as $engine
 | ($inspected[0] // []) as $inspected
 | ($seen | map({key: .id, value: .}) | from_entries) as $by_id
 | ($inspected | map({key: .Id, value: true}) | from_entries) as $known
 | ($errors | split("\n") | map(select(test("no such"; "i")))) as $vanished
 | {hostId: $host_id, hostname: $hostname, agentVersion: $agent_version, reportedAt: $now,
-   engine: engine($info; $version),
-   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats) catch ($by_id[$one.Id] | unreadable)]
+   engine: $engine,
+   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal) catch ($by_id[$one.Id] | unreadable)]
      + [$seen[] | . as $one | select($known[.id] == null and all($vanished[]; contains($one.id) | not)) | unreadable])}
 JQ
 readonly ASSEMBLE
@@ -339,7 +353,7 @@ ask_cli() {
   local info='{{json .}}'
   {
     if [[ "$cli" == *podman ]]; then
-      bounded "$cli" info --format "$info" || true
+      bounded "$cli" info --format "$info" | jq -c . || true
     else
       bounded "$cli" version --format '{{json .Server}}' || true
       bounded "$cli" info --format "$info" || true
@@ -349,12 +363,19 @@ ask_cli() {
 }
 
 # print_stats: one line of JSON a container.
+# Podman's first sample tells the mean over a container's life, not the present;
+# one that cannot repeat itself tells no CPU at all.
 print_stats() {
-  if [[ "$cli" == *podman ]]; then
-    bounded "$cli" stats --no-stream --format json | jq -c '.[]'
-  else
+  if [[ "$cli" != *podman ]]; then
     bounded "$cli" stats --no-stream --no-trunc --format '{{json .}}'
+    return
   fi
+  bounded "$cli" stats --no-reset --interval 1 --format json \
+    | jq -cn 'input | input[]' >"$work/samples" || true
+  [[ -s "$work/samples" ]] || bounded "$cli" stats --no-stream --format json \
+    | jq -c '.[] | .cpu_percent = null' >"$work/samples"
+  cat "$work/samples"
+  [[ -s "$work/samples" ]]
 }
 
 # collect_stats: answers about the engine and its running containers.

@@ -96,7 +96,7 @@ def mounts(folder: Path) -> list[str]:
 
 def hostile() -> list[str]:
     """Text that would run or mislead on a careless page."""
-    labels = {"title": HOSTILE, "größe": "über 🐳", "spoof": "a\u202egnp.exe", "<b>key</b>": "x"}
+    labels = {"title": HOSTILE, "größe": "über 🐳", "spoof": "a\u202egnp.exe", "<b>bold</b>": "x"}
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     return [*words, "--env", f"HTML={HOSTILE}"]
 
