@@ -5,7 +5,7 @@ held in memory too, so that checking one costs a signature and a look-up.
 """
 
 import secrets
-import warnings
+import time
 from dataclasses import dataclass, replace
 
 import jwt
@@ -18,6 +18,8 @@ ALGORITHM = "HS256"
 MAX_PER_USER = 50
 """Sessions one account may have at once; a further one ends the oldest."""
 MAX_TOKEN_CHARACTERS = 2_048
+MAX_VERIFIED = 10_000
+"""Tokens whose signature is remembered as checked; a page polls with the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Sessions:
         self._ttl_s = ttl_s
         self._database = database
         self._live: dict[str, Session] = {}
+        self._verified: dict[str, tuple[str, float]] = {}
 
     async def load(self, now: float) -> None:
         """Take up the sessions that were live when the server stopped."""
@@ -92,21 +95,34 @@ class Sessions:
         """The live session a token names; None for anything else at all."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             return None
+        known = self._verified.get(token)
+        if known is None:
+            known = self._verify(token)
+            if known is None:
+                return None
+            if len(self._verified) >= MAX_VERIFIED:
+                self._verified.clear()
+            self._verified[token] = known
+        session_id, expires_at = known
+        if expires_at <= time.time():
+            return None
+        return self._live.get(session_id)
+
+    def _verify(self, token: str) -> tuple[str, float] | None:
+        """The session a token names and its expiry, if the signature is ours."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                claims = self._jwt.decode(
-                    token,
-                    self._secret,
-                    algorithms=[ALGORITHM],
-                    options={"require": ["exp", "iat", "sub", "jti"]},
-                )
+            claims = self._jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                options={"require": ["exp", "iat", "sub", "jti"]},
+            )
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             return None
         session = self._live.get(str(claims["jti"]))
         if session is None or str(session.user_id) != claims["sub"]:
             return None
-        return session
+        return session.id, float(claims["exp"])
 
     def _sign(self, session: Session, now: float) -> str:
         claims = {
