@@ -1,6 +1,7 @@
 # make run    the server, and the agent of this machine where it has an engine
 # make demo   the server with a synthetic fleet, for a first look without Docker
 # make test   everything the tests need, then all of them
+# make bench  what the server manages beside the least that it could do, measured in one run
 # make lint   format, lint and types of the Python, the page and the shell scripts
 
 # The first Python that is new enough; name another with `make PYTHON=... run`.
@@ -13,7 +14,7 @@ endif
 
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run demo test lint web-tools
+.PHONY: run demo test bench lint web-tools
 
 run:
 	@$(PYTHON) server/install.py
@@ -28,6 +29,10 @@ test:
 	@$(PYTHON) server/install.py test lint fast
 	@$(MAKE) --no-print-directory web-tools
 	@$(VENV_PYTHON) -m pytest
+
+bench:
+	@$(PYTHON) server/install.py test fast
+	@$(VENV_PYTHON) -m bench --write
 
 lint:
 	@bash tests/setup.sh

@@ -78,7 +78,7 @@ def serve(config: Config) -> None:
         applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
         for name in applied:
             log.info("applied migration %s", name)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(config))
 
 
@@ -93,7 +93,8 @@ def prepared(config: Config) -> Config:
         ) from None
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loop where it is installed, else asyncio's own (None)."""
     try:
         uvloop = importlib.import_module("uvloop")
     except ImportError:
@@ -170,9 +171,11 @@ def _announce(config: Config, accounts: Accounts) -> None:
     if config.listen_host in ("0.0.0.0", "::"):
         host = socket.gethostname()
     address = f"{config.scheme}://{host}:{config.listen_port}{config.base_path}"
-    print(f"ArchNest {__version__} is at {address}", flush=True)
+    lines = [f"ArchNest {__version__} is at {address}"]
     if accounts.setup_code is not None:
-        print(f"Make the first admin at {address}#/setup?code={accounts.setup_code}", flush=True)
+        lines.append(f"Make the first admin at {address}#/setup?code={accounts.setup_code}")
+    # In one write, so that who reads the first line through a pipe has them all.
+    print("\n".join(lines), flush=True)
     if config.agent_token is None:
         log.warning("ARCHNEST_AGENT_TOKEN is not set: no report is taken")
 
