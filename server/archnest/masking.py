@@ -26,11 +26,11 @@ _USERINFO = re.compile(
 _SCHEME_END = re.compile(r"[A-Za-z0-9+.-]\Z")
 
 # An option with a secret name and its value: one shell word, so that quotes
-# inside it count.
+# inside it count. A quote that opens it and is never closed takes all the rest.
 _OPTION = re.compile(
     r"""(?<![^ \t\r\n\f\v'"=,;(\[{&|`])"""
     rf"""(--?(?=[A-Z0-9_.-]*?(?:{_WORDS}))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \t\r\n]+(?!-)))"""
-    r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n\f\v'"\\])+""",
+    r"""(?:(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n\f\v'"\\])+|['"].*)""",
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
 
