@@ -46,18 +46,23 @@ def mask_urls: split("://") as $parts
           else $part[:$found.offset] + "********" + $part[$found.offset + $found.length:] end));
 def option: "(?<![^ \\t\\r\\n\\f\\x0b'\"=,;(\\[{&|`])"
   + "--?(?=[A-Z0-9_.-]*?(?:PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \\t\\r\\n]+(?!-))"
-  + "(?<value>(?:'[^']*'|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b'\"\\\\])+)";
+  + "(?<value>(?:'[^']*'|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b'\"\\\\])+|['\"](?:.|\\n)*)";
 def mask_options: . as $text
   | reduce ([match(option; "gi").captures[0]] | reverse[]) as $value ($text;
       .[:$value.offset] + "********" + .[$value.offset + $value.length:]);
-def mask_text:
-  (if contains("://") then mask_urls else . end)
-  | if contains("-") and is_secret then mask_options else . end;
+# jq counts from the start of the text for every match: a text made to have
+# thousands of them would take minutes, so such a one is secret as a whole.
+def is_hostile: length > 4096 and (ascii_upcase | [split("PASS", "SECRET", "TOKEN", "KEY", "PRIVATE", "CREDENTIAL")
+  | length - 1] | add > 200);
+def mask_text: (if length > 65536 then .[:65536] else . end)
+  | (if contains("://") then mask_urls else . end)
+  | if contains("-") and is_secret then if is_hostile then "********" else mask_options end else . end;
 def cut: if length > 32768 then .[:32767] + "…" else . end;
 def mask($key): if $key | is_secret then "********" else mask_text | cut end;
 def text: if . == null then null else tostring | cut end;
 def listed: if length > 1000 then .[:1000] else . end;
-def whole: if type == "number" and . >= 0 and . < 9223372036854775807 then floor else null end;
+# jq 1.6 writes 100000000000000000 as 1e+17, which is no whole number to a reader.
+def whole: if type == "number" and . >= 0 and . < 1e17 then floor else null end;
 def time: if type == "string" and (startswith("0001-01-01T") | not)
   and test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\\z")
   then . else null end;
@@ -113,7 +118,7 @@ def ports: [(.NetworkSettings.Ports // {}) | to_entries[] | (.key | split("/")) 
   | {containerPort: ($inner[0] | tonumber? // null), proto: ($inner[1] // "tcp")} as $port
   | select($port.containerPort != null)
   | if (.value // []) == [] then $port + {hostIp: null, hostPort: null}
-    else .value[] | $port + {hostIp: .HostIp, hostPort: (.HostPort | tonumber? // null)} end] | listed;
+    else .value[] | $port + {hostIp: (.HostIp | some // "0.0.0.0"), hostPort: (.HostPort | tonumber? // null)} end] | listed;
 def networks: [(.NetworkSettings.Networks // {}) | to_entries[]
   | {name: (.key | text), ip: ((.value.IPAddress | some) // (.value.GlobalIPv6Address | some))}] | listed;
 def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destination // "" | text), rw: .RW,
@@ -145,7 +150,8 @@ def container($seen; $stats; $memory): . as $one | {id: .Id, name: (.Name // "" 
 # What `ps` alone tells of a container that cannot be inspected; podman gives
 # its status for its state.
 def state_word: ascii_downcase | split(" ")[0] // "" | if . == "up" then "running" else . end;
-def unreadable: {id, name: (.name | text), image: (.image | text), state, status: (.status | some)};
+def unreadable: {id, name: (.name | text), image: (.image | text), status: (.status | some),
+  state: (if .state | startswith("up") then "running" else .state end)};
 def engine($info; $version): {version: ($version.Version // $info.ServerVersion // $info.version.Version),
   apiVersion: ($version.ApiVersion // $info.version.APIVersion),
   os: ($info.OperatingSystem // ($info.host.distribution | if . then "\(.distribution) \(.version)" else null end)),
@@ -254,23 +260,31 @@ require_tools() {
 
 # take_lock: end with 75 when another run for this host holds it.
 take_lock() {
-  local folder="${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-/tmp}}"
+  local folder="${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-}}" file
+  # Where others may write they could hold the lock: for root never /tmp.
+  if [[ ! -w "$folder" && "$UID" == 0 ]] && mkdir -p /run/archnest-agent 2>/dev/null; then
+    folder=/run/archnest-agent
+  fi
   [[ -d "$folder" && -w "$folder" ]] || folder=/tmp
-  exec {lock}>>"$folder/archnest-agent-$UID-$host_id.lock"
+  file="$folder/archnest-agent-$UID-$host_id.lock"
+  { exec {lock}>>"$file"; } 2>/dev/null || die 3 "the lock $file cannot be opened"
   flock -n "$lock" || die 75 "another run for $host_id is still at work"
 }
 
 # bounded COMMAND ARG...: run it within the timeout and this run's end.
-# The lock is not handed down, or a hung child would hold it on.
+# In the background, for bash runs a trap only after a command in front of it
+# ends. The lock is not handed down, or a hung child would hold it on.
 bounded() {
   local left=$((deadline - SECONDS))
   ((left > timeout_s)) && left="$timeout_s"
   ((left > 0)) || left=1
   if [[ -n "${lock:-}" ]]; then
-    timeout -k 2 "$left" "$@" {lock}>&-
+    timeout -k 2 "$left" "$@" {lock}>&- &
   else
-    timeout -k 2 "$left" "$@"
+    timeout -k 2 "$left" "$@" &
   fi
+  child=$!
+  wait "$child"
 }
 
 # engine_failed CODE WHAT: end with what the engine said, or that it hung.
@@ -305,7 +319,10 @@ inspect_containers() {
   ((${#ids[@]} > 0)) || return 0
   bounded "$cli" inspect --type container "${ids[@]}" >"$work/inspected" 2>"$work/errors" || code=$?
   [[ "$code" != 124 && "$code" != 137 ]] || engine_failed "$code" inspect
-  return 0
+  # Nothing at all came, and not because all have vanished: the engine itself is gone.
+  if [[ "$code" != 0 ]] && ! grep -q '"Id"' "$work/inspected" && ! grep -qi 'no such' "$work/errors"; then
+    engine_failed "$code" inspect
+  fi
 }
 
 # engine_socket: the unix socket the CLI would use, if this user may.
@@ -325,91 +342,102 @@ engine_socket() {
 
 # ask_socket SOCKET: exact counters of all running containers, in one process.
 # Without `one-shot` the engine takes two samples itself, as `docker stats` does.
+# Returns 1 when nothing answered: a curl too old for it, or a closed socket.
 ask_socket() {
-  local id number=0 path
+  local id number=0 path line sampled=0
   mkdir "$work/answers"
   {
     for path in version info; do
       printf 'url = "http://localhost/%s"\noutput = "%s/answers/%s"\n' "$path" "$work" "$path"
     done
-    for id in "${running[@]}"; do
+    for id in ${running[@]+"${running[@]}"}; do
       printf 'url = "http://localhost/containers/%s/stats?stream=false"\noutput = "%s/answers/%d"\n' \
         "$id" "$work" "$((number += 1))"
     done
   } >"$work/urls"
-  bounded curl --silent --parallel --parallel-immediate --parallel-max 300 --max-time "$timeout_s" \
+  bounded curl --disable --silent --parallel --parallel-immediate --parallel-max 300 --max-time "$timeout_s" \
     --unix-socket "$1" --config "$work/urls" 2>/dev/null || true
-  local answer line
-  for answer in "$work/answers"/*; do
-    [[ -e "$answer" ]] || continue
+  for path in "$work/answers"/*; do
+    [[ -e "$path" ]] || return 1
     # The last line may be cut; a line break keeps it from spoiling the next.
-    IFS= read -r line <"$answer" || true
+    IFS= read -r line <"$path" || true
+    [[ "$line" != *'"cpu_stats"'* ]] || sampled=$((sampled + 1))
     printf '%s\n' "$line"
   done >"$work/answers.jsonl"
+  ((sampled >= number)) || log "the engine gave stats of $sampled of $number running containers within ${timeout_s} s"
 }
 
 # ask_cli: what the CLI prints, rounded; used where no socket can be asked.
 ask_cli() {
-  local info='{{json .}}'
+  local info
   {
     if [[ "$cli" == *podman ]]; then
-      bounded "$cli" info --format "$info" | jq -c . || true
+      bounded "$cli" info --format json >"$work/info" || true
+      info="$(<"$work/info")"
+      printf '%s\n' "${info//$'\n'/ }"  # it prints many lines
     else
       bounded "$cli" version --format '{{json .Server}}' || true
-      bounded "$cli" info --format "$info" || true
+      bounded "$cli" info --format '{{json .}}' || true
     fi
-    if ((${#running[@]} > 0)); then print_stats || log "'$cli stats' gave nothing within ${timeout_s} s"; fi
-  } >"$work/answers.jsonl" 2>/dev/null
+    ((${#running[@]} == 0)) || print_stats || log "'$cli stats' gave nothing within ${timeout_s} s"
+  } >"$work/answers.jsonl" 2>"$work/stats_errors"
+  grep '^archnest-agent: ' "$work/stats_errors" >&2 || true
 }
 
 # print_stats: one line of JSON a container.
-# Podman's first sample tells the mean over a container's life, not the present;
-# one that cannot repeat itself tells no CPU at all.
 print_stats() {
-  if [[ "$cli" != *podman ]]; then
+  if [[ "$cli" == *podman ]]; then
+    print_podman_stats
+  else
     bounded "$cli" stats --no-stream --no-trunc --format '{{json .}}'
-    return
   fi
-  bounded "$cli" stats --no-reset --interval 1 --format json \
-    | jq -cn 'input | input[]' >"$work/samples" || true
-  [[ -s "$work/samples" ]] || bounded "$cli" stats --no-stream --format json \
-    | jq -c '.[] | .cpu_percent = null' >"$work/samples"
-  cat "$work/samples"
-  [[ -s "$work/samples" ]]
+}
+
+# print_podman_stats: the second of two samples, a second apart.
+# The first one, which --no-stream gives alone, holds the average CPU since the
+# container's start. Without a second the rest of the first is told.
+print_podman_stats() {
+  local longest="$timeout_s"
+  timeout_s=4
+  bounded "$cli" stats --interval 1 --format json >"$work/samples" || true
+  timeout_s="$longest"
+  [[ -s "$work/samples" ]] || bounded "$cli" stats --no-stream --format json >"$work/samples" || return 1
+  jq -nc '[limit(2; try inputs catch empty)] | if length > 1 then .[1][]
+    else .[0][] | if .avg_cpu == .cpu_percent then del(.cpu_percent) else . end end' "$work/samples"
 }
 
 # collect_stats: answers about the engine and its running containers.
 collect_stats() {
   local socket
-  if socket="$(engine_socket)"; then
-    ask_socket "$socket"
-    if ((${#running[@]} == 0)) || grep -q '"cpu_stats"' "$work/answers.jsonl"; then return 0; fi
-  fi
+  if socket="$(engine_socket)" && ask_socket "$socket"; then return 0; fi
   ask_cli
 }
 
 # collect_report: the report on stdout.
 collect_report() {
+  deadline=$((ends_at - interval_s / 6))
   list_containers
   inspect_containers
   collect_stats
-  jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
+  deadline="$ends_at"
+  bounded jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
     --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
     --arg agent_version "$AGENT_VERSION" --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
-    "$ASSEMBLE" "$work/answers.jsonl"
+    "$ASSEMBLE" "$work/answers.jsonl" 2>"$work/complaint" \
+    || die 2 "jq, which must be 1.6 or newer, failed or took over ${timeout_s} s: $(printable "$(<"$work/complaint")")"
 }
 
-# post FILE: send the gzipped report; the HTTP status on stdout.
-# Returns curl's code; what the server said is left in $work/answer.
+# post FILE: send the gzipped report; leaves the HTTP status in $work/status
+# and what the server said in $work/answer. Returns curl's code.
 post() {
   local options=()
   [[ -z "${ARCHNEST_CA_FILE:-}" ]] || options=(--cacert "$ARCHNEST_CA_FILE")
   : >"$work/answer"
-  bounded curl --silent --show-error --max-time "$timeout_s" "${options[@]}" \
+  bounded curl --disable --silent --show-error --globoff --max-time "$timeout_s" ${options[@]+"${options[@]}"} \
     --header @<(printf 'Authorization: Bearer %s\n' "$token") \
     --header 'Content-Type: application/json' --header 'Content-Encoding: gzip' \
     --data-binary "@$1" --output "$work/answer" --write-out '%{http_code}' \
-    "$url/api/agents/docker/report" 2>"$work/errors"
+    "$url/api/agents/docker/report" >"$work/status" 2>"$work/errors"
 }
 
 # is_transient CODE STATUS: whether trying again may help.
@@ -425,11 +453,13 @@ is_transient() {
 # Returns 0 stored, 5 unreachable, 6 refused.
 push_report() {
   local code=0 status
-  status="$(post "$1")" || code=$?
+  post "$1" || code=$?
+  status="$(<"$work/status")"
   if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
-    sleep 1
+    bounded sleep 1
     code=0
-    status="$(post "$1")" || code=$?
+    post "$1" || code=$?
+    status="$(<"$work/status")"
   fi
   if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
     log "the server $url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
@@ -449,12 +479,13 @@ reason() {
 
 # make_workspace: a private folder that goes when this shell ends.
 make_workspace() {
-  umask 077
   work="$(mktemp -d "${TMPDIR:-/tmp}/archnest-agent.XXXXXX")"
+  child=''
   trap 'rm -rf "$work"' EXIT
-  trap 'exit 143' TERM
-  trap 'exit 130' INT
-  deadline=$((SECONDS + ${interval_s:-$DEFAULT_INTERVAL_S} - 1))
+  trap 'kill $child 2>/dev/null; exit 143' TERM HUP
+  trap 'kill $child 2>/dev/null; exit 130' INT
+  ends_at=$((SECONDS + interval_s - 1))
+  deadline="$ends_at"
 }
 
 # report_once: gather, gzip and post one report.
@@ -471,23 +502,36 @@ print_once() {
   collect_report
 }
 
-# loop SECONDS: a report every so often, never two at once, failures told.
+# offset: seconds into the interval, the same for a host always, so that the
+# hosts of a fleet that start together do not all report together.
+offset() {
+  local index sum=0 code
+  for ((index = 0; index < ${#host_id}; index++)); do
+    printf -v code '%d' "'${host_id:index:1}"
+    sum=$(((sum * 31 + code) % 99991))
+  done
+  printf '%d' "$((1 + sum % interval_s))"
+}
+
+# pause SECONDS: sleep, but end at once on a signal.
+pause() {
+  sleep "$1" {lock}>&- &
+  child=$!
+  wait "$child" || true
+}
+
+# loop: a report at once and then every interval_s, never two at once.
 loop() {
-  local next="$SECONDS" pause
-  trap 'kill "${child:-}" 2>/dev/null; exit 0' TERM INT
+  local next
+  next=$((SECONDS + $(offset)))
+  trap 'kill $child 2>/dev/null; wait; exit 0' TERM INT HUP
   while :; do
     (report_once) &
     child=$!
     wait "$child" || true
+    while ((next <= SECONDS)); do next=$((next + interval_s)); done
+    pause "$((next - SECONDS))"
     next=$((next + interval_s))
-    pause=$((next - SECONDS))
-    if ((pause <= 0)); then
-      next="$SECONDS"
-      continue
-    fi
-    sleep "$pause" &
-    child=$!
-    wait "$child" || true
   done
 }
 
@@ -526,6 +570,8 @@ usage() {
 
 main() {
   local mode="${1:-post}"
+  umask 077
+  interval_s="$DEFAULT_INTERVAL_S"
   case "$mode" in
     --version) printf 'archnest-docker-agent %s\n' "$AGENT_VERSION"; return 0 ;;
     --help | -h) usage; return 0 ;;
