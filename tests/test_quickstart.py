@@ -45,6 +45,12 @@ def test_without_an_engine_it_says_so_and_serves(start: Callable[..., Running]) 
     assert running.ask("GET", "/healthz") == {"status": "alive"}
 
 
+def test_the_link_for_the_first_admin_comes_before_the_line_for_another_host(
+    start: Callable[..., Running],
+) -> None:
+    start().prints(r"(?s)is at .*/#/setup\?code=.*Add another host")
+
+
 def test_what_it_keeps_in_the_data_folder_is_private(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
