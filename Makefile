@@ -2,6 +2,7 @@
 # make demo   the server with a synthetic fleet, for a first look without Docker
 # make test   everything the tests need, then all of them
 # make bench  what the server manages beside the least that it could do, measured in one run
+# make bench  ingest and polls, each beside the least it could cost
 # make lint   format, lint and types of the Python, the page and the shell scripts
 
 # The first Python that is new enough; name another with `make PYTHON=... run`.
@@ -33,6 +34,10 @@ test:
 bench:
 	@$(PYTHON) server/install.py test fast
 	@$(VENV_PYTHON) -m bench --write
+
+bench:
+	@$(PYTHON) server/install.py test fast
+	@$(VENV_PYTHON) -m bench
 
 lint:
 	@bash tests/setup.sh
