@@ -24,6 +24,10 @@ from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
 
 T = TypeVar("T", bound=msgspec.Struct)
+FORMS = {
+    "username": "a username is 1 to 64 of A-Z a-z 0-9 . _ @ - and begins with a letter or digit",
+    "password": "a password has 8 to 1024 characters",
+}
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
@@ -86,7 +90,7 @@ class AccountsAdmin:
         folder = os.open(self._config.data_dir, os.O_RDONLY | os.O_DIRECTORY)
         # Through the folder's descriptor, because a socket's path may have only 107 bytes.
         connector = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
-        url = f"http://localhost{self._config.base_path.rstrip('/')}{path}"
+        url = f"http://localhost{path}"
         data = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"}
         try:
@@ -111,7 +115,8 @@ def _checked(kind: type[T], **fields: Any) -> T:
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise Invalid(str(error).replace(" - at `$.", " (").replace("`", ")")) from None
+        field = str(error).rpartition("$.")[2].rstrip("`")
+        raise Invalid(FORMS.get(field, str(error))) from None
 
 
 def _account(content: bytes) -> Account:

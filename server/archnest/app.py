@@ -1,6 +1,7 @@
 """The server: what it is made of, and its life from start to stop."""
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
@@ -18,7 +19,7 @@ from archnest.api.documentation import documentation_route
 from archnest.api.endpoint import is_declared
 from archnest.api.middleware import add_policy, problems
 from archnest.api.page import asset_routes
-from archnest.api.routes import ROUTES
+from archnest.api.routes import ACCOUNT_PATHS, ROUTES
 from archnest.assets import asset_dir
 from archnest.auth.access import Gate
 from archnest.auth.accounts import Accounts
@@ -61,6 +62,20 @@ def make_app(config: Config) -> web.Application:
         app.router.add_routes([route.as_aiohttp(config.base_path)])
     refuse_undeclared(app)
     return app
+
+
+def make_control_app(app: web.Application) -> web.Application:
+    """The accounts' routes over a running server's state, for the control socket.
+
+    A command knows the data folder, but not the base path that the server was
+    started with.
+    """
+    control = web.Application(middlewares=[problems])
+    control[keys.CONFIG] = app[keys.CONFIG]
+    control[keys.ACCOUNTS] = app[keys.ACCOUNTS]
+    control[keys.GATE] = app[keys.GATE]
+    control.add_routes([route.as_aiohttp("/") for route in ROUTES if route.path in ACCOUNT_PATHS])
+    return control
 
 
 def refuse_undeclared(app: web.Application) -> None:
@@ -108,19 +123,28 @@ async def _serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    runner = web.AppRunner(make_app(config), shutdown_timeout=SHUTDOWN_S, **SERVER_OPTIONS)
-    await runner.setup()
-    try:
-        await _listen(runner, config)
-        _announce(config, runner.app[keys.ACCOUNTS])
+    async with contextlib.AsyncExitStack() as stack:
+        app = make_app(config)
+        await _listen(await _running(app, stack), config)
+        control = await _running(make_control_app(app), stack)
+        await web.SockSite(control, _control_socket(config)).start()
+        _announce(config, app[keys.ACCOUNTS])
         await stopping.wait()
         log.info("stopping")
-    finally:
-        await runner.cleanup()
+
+
+async def _running(app: web.Application, stack: contextlib.AsyncExitStack) -> web.AppRunner:
+    """A set-up runner that the stack tears down, also when the set-up fails half-way.
+
+    Else the database's threads would hold the process up for ever.
+    """
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, **SERVER_OPTIONS)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    return runner
 
 
 async def _listen(runner: web.AppRunner, config: Config) -> None:
-    await web.SockSite(runner, _control_socket(config)).start()
     site = web.TCPSite(
         runner, config.listen_host, config.listen_port, ssl_context=_tls(config), backlog=4096
     )

@@ -17,7 +17,10 @@ AGENT_HOSTS = "/api/agents/docker/hosts"
 AGENT_HOST = AGENT_HOSTS + "/{host_id}"
 AGENT_CONTAINER = AGENT_HOST + "/containers/{container_id}"
 CONTAINER = "/api/hosts/{host_id}/containers/{container_id}"
-USER = "/api/users/{username}"
+USERS = "/api/users"
+USER = USERS + "/{username}"
+ACCOUNT_PATHS = (USERS, USER)
+"""What `archnest user` asks of a running server."""
 
 ROUTES = [
     Route("GET", "/healthz", health.show_alive, Access.ANYONE),
@@ -36,8 +39,8 @@ ROUTES = [
     Route("POST", "/api/auth/renew", auth.renew, Access.MEMBER),
     Route("POST", "/api/auth/password", auth.change_password, Access.MEMBER, status=204),
     Route("GET", "/api/auth/me", auth.show_me, Access.MEMBER),
-    Route("GET", "/api/users", users.list_users, Access.ADMIN),
-    Route("POST", "/api/users", users.add_user, Access.ADMIN, status=201),
+    Route("GET", USERS, users.list_users, Access.ADMIN),
+    Route("POST", USERS, users.add_user, Access.ADMIN, status=201),
     Route("PATCH", USER, users.change_user, Access.ADMIN),
     Route("DELETE", USER, users.remove_user, Access.ADMIN, status=204),
 ]
