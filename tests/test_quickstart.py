@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.dockerd import IMAGE, Engine
 from tests.ports import free_port
 from tests.running import PATIENCE_S, Running, until, words_of
 
@@ -123,6 +124,22 @@ def test_with_an_engine_this_machine_is_shown(on_engine: Running) -> None:
     name = on_engine.prints(r"containers are shown as host (\S+): podman")[1]
     host = until(lambda: on_engine.hosts(token).get(name), f"host {name}")
     assert host["stale"] is False
+
+
+def test_with_docker_its_containers_are_there_without_any_setting(
+    start: Callable[..., Running], engine: Engine
+) -> None:
+    made = engine.docker("run", "--detach", "--net", "none", IMAGE, "sleep", "600").strip()
+    try:
+        environ = {"PATH": os.environ["PATH"], **engine.environ}
+        running = start(ARCHNEST_HOST_ID=f"dock-{os.getpid()}", **environ)
+        token = running.sign_in_first()
+        name = running.prints(r"containers are shown as host (\S+): docker")[1]
+        until(lambda: name in running.hosts(token), f"host {name}")
+        path = f"/api/agents/docker/hosts/{name}/containers/{made}"
+        assert running.ask("GET", path, token=token)["state"] == "running"
+    finally:
+        engine.docker("rm", "--force", made)
 
 
 def test_the_printed_line_adds_a_host(on_engine: Running, tmp_path: Path) -> None:
