@@ -150,8 +150,7 @@ def container($seen; $stats; $memory): . as $one | {id: .Id, name: (.Name // "" 
 # What `ps` alone tells of a container that cannot be inspected; podman gives
 # its status for its state.
 def state_word: ascii_downcase | split(" ")[0] // "" | if . == "up" then "running" else . end;
-def unreadable: {id, name: (.name | text), image: (.image | text), status: (.status | some),
-  state: (if .state | startswith("up") then "running" else .state end)};
+def unreadable: {id, name: (.name | text), image: (.image | text), state, status: (.status | some)};
 def engine($info; $version): {version: ($version.Version // $info.ServerVersion // $info.version.Version),
   apiVersion: ($version.ApiVersion // $info.version.APIVersion),
   os: ($info.OperatingSystem // ($info.host.distribution | if . then "\(.distribution) \(.version)" else null end)),
@@ -159,7 +158,7 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
   cpus: ($info.NCPU // $info.host.cpus), memTotal: ($info.MemTotal // $info.host.memTotal)};
 
 ($listing | split("\n") | map(split("\t") | select(length == 5)
-  | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})) as $seen
+  | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})[:$most]) as $seen
 | [inputs | fromjson? | objects] as $answers
 | ($answers | map(select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
     | {key: (.ID // .Container // .id // "")[:12], value: sample}) | from_entries) as $stats
@@ -403,7 +402,7 @@ print_podman_stats() {
   timeout_s="$longest"
   [[ -s "$work/samples" ]] || bounded "$cli" stats --no-stream --format json >"$work/samples" || return 1
   jq -nc '[limit(2; try inputs catch empty)] | if length > 1 then .[1][]
-    else .[0][] | if .avg_cpu == .cpu_percent then del(.cpu_percent) else . end end' "$work/samples"
+    else .[0][] | if .avg_cpu == .cpu_percent then .cpu_percent = null else . end end' "$work/samples"
 }
 
 # collect_stats: answers about the engine and its running containers.
@@ -422,9 +421,17 @@ collect_report() {
   deadline="$ends_at"
   bounded jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
     --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
-    --arg agent_version "$AGENT_VERSION" --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
-    "$ASSEMBLE" "$work/answers.jsonl" 2>"$work/complaint" \
-    || die 2 "jq, which must be 1.6 or newer, failed or took over ${timeout_s} s: $(printable "$(<"$work/complaint")")"
+    --argjson most "$MAX_CONTAINERS" --arg agent_version "$AGENT_VERSION" \
+    --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
+    "$ASSEMBLE" "$work/answers.jsonl" 2>"$work/complaint" || assembly_failed
+}
+
+# assembly_failed: end with why jq made no report.
+assembly_failed() {
+  local said
+  said="$(printable "$(<"$work/complaint")")"
+  [[ "$said" != *'Bad JSON in --slurpfile'* ]] || die 4 "the answer to '$cli inspect' cannot be read: $said"
+  die 2 "jq, which must be 1.6 or newer, failed or took over ${timeout_s} s: $said"
 }
 
 # post FILE: send the gzipped report; leaves the HTTP status in $work/status
