@@ -59,9 +59,10 @@ class Gate:
         """Raise IngestDisabled, NetworkNotAllowed or WrongAgentToken, in that order."""
         if self._agent_token is None:
             raise IngestDisabled("no agent token is configured: set ARCHNEST_AGENT_TOKEN")
-        if address is not None and not self._is_allowed(address):
+        if address is None or not self._is_allowed(address):
+            where = address or "an unknown address"
             raise NetworkNotAllowed(
-                f"reports are not taken from {address}: see ARCHNEST_INGEST_ALLOW"
+                f"reports are not taken from {where}: see ARCHNEST_INGEST_ALLOW"
             )
         token = bearer_token(authorization)
         if token is None or not hmac.compare_digest(token.encode(), self._agent_token):
@@ -78,6 +79,8 @@ class Gate:
         return Identity(session.username, session.role, session.id, session.expires_at)
 
     def _is_allowed(self, address: Address) -> bool:
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
         return any(
             address.version == network.version and address in network
             for network in self._ingest_allow
