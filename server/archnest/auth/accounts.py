@@ -5,17 +5,19 @@ import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from archnest.auth.access import Identity
 from archnest.auth.passwords import Passwords
-from archnest.auth.sessions import Session, Sessions
+from archnest.auth.sessions import Sessions
 from archnest.auth.throttle import Throttle, subjects
 from archnest.config import Config
 from archnest.errors import Conflict, Invalid, NotFound, NotSignedIn, WrongCredentials
 from archnest.model.account import Account, AccountList, Me, Role, SignedIn, User
 from archnest.store import users as store
 from archnest.store.database import Database
+from archnest.store.sessions import Session
 from archnest.timestamps import rfc3339
 
 Address = IPv4Address | IPv6Address | None
@@ -40,9 +42,10 @@ class Accounts:
         if config.jwt_secret is None:
             raise ValueError("the signing secret is missing")
         sessions = Sessions(config.jwt_secret, config.session_ttl_s, database)
-        await sessions.load(time.time())
+        now = time.time()
+        await sessions.load(now)
         accounts = cls(database, sessions, Passwords())
-        await accounts._throttle.load()
+        await accounts._throttle.load(now)
         if not await store.has_users(database):
             accounts.setup_code = secrets.token_urlsafe(24)
         try:
@@ -60,11 +63,9 @@ class Accounts:
         """
         if self.setup_code is None:
             raise Conflict("the first admin has been made: sign in")
-        tried = subjects("", address)
-        self._throttle.check(tried, now)
-        if not hmac.compare_digest(code.encode("utf-8", "replace"), self.setup_code.encode()):
-            await self._throttle.fail(tried, now)
-            raise WrongCredentials("the setup code is wrong: the server prints it at its start")
+        async with self._throttle.attempt(subjects(None, address), now):
+            if not hmac.compare_digest(code.encode("utf-8", "replace"), self.setup_code.encode()):
+                raise WrongCredentials("the setup code is wrong: the server prints it at its start")
         hashed = await self._passwords.hash(password)
         user = await store.insert_user(
             self._database, username, "admin", hashed, now, only_first=True
@@ -74,17 +75,11 @@ class Accounts:
 
     async def log_in(self, username: str, password: str, address: Address, now: float) -> SignedIn:
         """Start a session; raises WrongCredentials the same for every reason."""
-        tried = subjects(username, address)
-        self._throttle.check(tried, now)
-        user = await store.user_named(self._database, username)
-        if not await self._passwords.verify(user.password_hash if user else None, password):
-            user = None
-        if user is None:
-            await self._throttle.fail(tried, now)
-            raise WrongCredentials(WRONG)
-        await self._throttle.succeed(tried)
-        await self._strengthen(user, password)
-        return await self._sign_in(user, now)
+        async with self._throttle.attempt(subjects(username, address), now):
+            user = await self._proven(username, password)
+            if user is None:
+                raise WrongCredentials(WRONG)
+            return await self._sign_in(await self._strengthen(user, password), now)
 
     async def renew(self, identity: Identity, now: float) -> SignedIn:
         """Let the session end later; raises NotSignedIn when it has ended."""
@@ -107,18 +102,21 @@ class Accounts:
     async def change_password(
         self, identity: Identity, current: str, new: str, address: Address, now: float
     ) -> None:
-        """Change one's own password and end one's other sessions."""
-        tried = subjects(identity.username, address)
-        self._throttle.check(tried, now)
-        user = await store.user_named(self._database, identity.username)
-        if user is None or not await self._passwords.verify(user.password_hash, current):
-            await self._throttle.fail(tried, now)
-            raise WrongCredentials("the current password is wrong")
-        hashed = await self._passwords.hash(new)
-        user_id = await store.set_password(
-            self._database, user.username, hashed, keep_session=identity.session_id
-        )
-        self.sessions.drop_user(user_id, keep=identity.session_id)
+        """Change one's own password and end one's other sessions.
+
+        Raises WrongCredentials, TooManyAttempts, and NotFound on the control socket.
+        """
+        if identity.session_id is None:
+            raise NotFound("the local operator has no account")
+        async with self._throttle.attempt(subjects(identity.username, address), now):
+            user = await self._proven(identity.username, current)
+            if user is None:
+                raise WrongCredentials("the current password is wrong")
+            hashed = await self._passwords.hash(new)
+            kept = identity.session_id
+            if not await store.replace_password(self._database, user, hashed, kept):
+                raise WrongCredentials("the password was changed meanwhile")
+            self.sessions.drop_user(user.id, keep=kept)
 
     async def list_users(self) -> AccountList:
         """Every account."""
@@ -140,31 +138,36 @@ class Accounts:
         """
         if role is None and password is None:
             raise Invalid("name a role or a password to change")
-        if password is not None:
-            hashed = await self._passwords.hash(password)
-            self.sessions.drop_user(await store.set_password(self._database, username, hashed))
-        if role is not None:
-            await self._change_role(username, role)
-        accounts = await store.all_users(self._database)
-        return next(one for one in accounts if one.username.lower() == username.lower())
+        hashed = await self._passwords.hash(password) if password is not None else None
+        user_id, account, ended = await store.change_user(self._database, username, role, hashed)
+        if ended:
+            self.sessions.drop_user(user_id)
+        return account
 
     async def remove_user(self, username: str) -> None:
         """Remove an account, ending its sessions; raises NotFound or Conflict."""
         self.sessions.drop_user(await store.delete_user(self._database, username))
 
-    async def _change_role(self, username: str, role: Role) -> None:
-        before = await store.user_named(self._database, username)
-        user_id = await store.set_role(self._database, username, role)
-        if before is not None and before.role != role:
-            self.sessions.drop_user(user_id)
+    async def _proven(self, username: str, password: str) -> store.UserRow | None:
+        """The account, if there is one and the password is right; both cost the same."""
+        user = await store.user_named(self._database, username)
+        stored = user.password_hash if user is not None else None
+        return user if await self._passwords.verify(stored, password) else None
 
     async def _sign_in(self, user: store.UserRow, now: float) -> SignedIn:
-        return _signed_in(*await self.sessions.start(user.id, user.username, user.role, now))
+        started = await self.sessions.start(user, now)
+        if started is None:
+            raise WrongCredentials(WRONG)
+        return _signed_in(*started)
 
-    async def _strengthen(self, user: store.UserRow, password: str) -> None:
-        if self._passwords.is_outdated(user.password_hash):
-            stronger = await self._passwords.hash(password)
-            await store.replace_hash(self._database, user.id, user.password_hash, stronger)
+    async def _strengthen(self, user: store.UserRow, password: str) -> store.UserRow:
+        """Hash a password anew that was hashed with weaker parameters."""
+        if not self._passwords.is_outdated(user.password_hash):
+            return user
+        stronger = await self._passwords.hash(password)
+        if not await store.replace_hash(self._database, user, stronger):
+            return user
+        return replace(user, password_hash=stronger)
 
 
 def _signed_in(token: str, session: Session) -> SignedIn:

@@ -6,13 +6,14 @@ held in memory too, so that checking one costs a signature and a look-up.
 
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jwt
 
-from archnest.model.account import Role
 from archnest.store import sessions as store
 from archnest.store.database import Database
+from archnest.store.sessions import Session
+from archnest.store.users import UserRow
 
 ALGORITHM = "HS256"
 MAX_PER_USER = 50
@@ -20,18 +21,6 @@ MAX_PER_USER = 50
 MAX_TOKEN_CHARACTERS = 2_048
 MAX_VERIFIED = 10_000
 """Tokens whose signature is remembered as checked; a page polls with the same one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in; times are unix seconds."""
-
-    id: str
-    user_id: int
-    username: str
-    role: Role
-    created_at: float
-    expires_at: float
 
 
 class Sessions:
@@ -48,21 +37,18 @@ class Sessions:
     async def load(self, now: float) -> None:
         """Take up the sessions that were live when the server stopped."""
         await store.delete_expired(self._database, now)
-        self._live = {
-            row.id: Session(**row.fields()) for row in await store.all_sessions(self._database)
-        }
+        self._live = {one.id: one for one in await store.all_sessions(self._database)}
 
-    async def start(
-        self, user_id: int, username: str, role: Role, now: float
-    ) -> tuple[str, Session]:
-        """A new session with its token."""
+    async def start(self, user: UserRow, now: float) -> tuple[str, Session] | None:
+        """A new session with its token; None if the account was changed meanwhile."""
         session = Session(
-            secrets.token_urlsafe(18), user_id, username, role, now, now + self._ttl_s
+            secrets.token_urlsafe(18), user.id, user.username, user.role, now, now + self._ttl_s
         )
-        ended = self._expired(now) + self._surplus(user_id)
-        await store.save_session(
-            self._database, session.id, user_id, now, session.expires_at, ended
-        )
+        ended = self._expired(now) + self._surplus(user.id)
+        if not await store.save_session(self._database, session, user.password_hash, ended):
+            return None
+        # The writer answers in its own order: a change of the account that was
+        # written later drops this session later, too.
         for session_id in ended:
             self._live.pop(session_id, None)
         self._live[session.id] = session
@@ -115,7 +101,8 @@ class Sessions:
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
-                options={"require": ["exp", "iat", "sub", "jti"]},
+                # A clock set back after the sign-in must not end the session.
+                options={"require": ["exp", "iat", "sub", "jti"], "verify_iat": False},
             )
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             return None

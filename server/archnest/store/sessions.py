@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import aiosqlite
 
@@ -12,8 +11,8 @@ from archnest.timestamps import rfc3339, unix_seconds
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRow:
-    """A session with the account it belongs to; times are unix seconds."""
+class Session:
+    """One sign-in with the account it belongs to; times are unix seconds."""
 
     id: str
     user_id: int
@@ -22,12 +21,8 @@ class SessionRow:
     created_at: float
     expires_at: float
 
-    def fields(self) -> dict[str, Any]:
-        """The values by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
-
-async def all_sessions(db: Database) -> list[SessionRow]:
+async def all_sessions(db: Database) -> list[Session]:
     """Every session."""
     rows = await db.read(
         """
@@ -36,7 +31,7 @@ async def all_sessions(db: Database) -> list[SessionRow]:
         """
     )
     return [
-        SessionRow(
+        Session(
             row["id"],
             row["user_id"],
             row["username"],
@@ -49,26 +44,39 @@ async def all_sessions(db: Database) -> list[SessionRow]:
 
 
 async def save_session(
-    db: Database,
-    session_id: str,
-    user_id: int,
-    created_at: float,
-    expires_at: float,
-    ended: Sequence[str],
-) -> None:
-    """Store a new session, note the sign-in and delete those it ends."""
+    db: Database, session: Session, password_hash: str, ended: Sequence[str]
+) -> bool:
+    """Store a new session, note the sign-in and delete those it ends.
 
-    async def work(connection: aiosqlite.Connection) -> None:
+    Does nothing and gives False when the account's role or password is no
+    longer what was checked, or the account is gone.
+    """
+
+    async def work(connection: aiosqlite.Connection) -> bool:
+        cursor = await connection.execute(
+            """
+            INSERT INTO sessions (id, user_id, created_at, expires_at)
+            SELECT ?, id, ?, ? FROM users WHERE id = ? AND role = ? AND password_hash = ?
+            """,
+            (
+                session.id,
+                rfc3339(session.created_at),
+                rfc3339(session.expires_at),
+                session.user_id,
+                session.role,
+                password_hash,
+            ),
+        )
+        if cursor.rowcount != 1:
+            return False
         await _delete(connection, ended)
         await connection.execute(
-            "INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
-            (session_id, user_id, rfc3339(created_at), rfc3339(expires_at)),
+            "UPDATE users SET last_login_at = ? WHERE id = ?",
+            (rfc3339(session.created_at), session.user_id),
         )
-        await connection.execute(
-            "UPDATE users SET last_login_at = ? WHERE id = ?", (rfc3339(created_at), user_id)
-        )
+        return True
 
-    await db.write(work)
+    return await db.write(work)
 
 
 async def extend_session(db: Database, session_id: str, expires_at: float) -> None:

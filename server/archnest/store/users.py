@@ -72,55 +72,60 @@ async def insert_user(
     return await db.write(work)
 
 
-async def set_role(db: Database, username: str, role: Role) -> int:
-    """Change a role, ending the user's sessions if it differs; gives the user's id.
+async def change_user(
+    db: Database, username: str, role: Role | None, password_hash: str | None
+) -> tuple[int, Account, bool]:
+    """Change what is given, all or nothing.
 
-    Raises NotFound, or Conflict for the last admin.
+    Gives the user's id, the account, and whether its sessions were ended:
+    always by a password, by a role only if it differs. Raises NotFound, or
+    Conflict for the last admin.
     """
 
-    async def work(connection: aiosqlite.Connection) -> int:
+    async def work(connection: aiosqlite.Connection) -> tuple[int, Account, bool]:
         user_id, current = await _required(connection, username)
-        if current != role:
-            if role != "admin":
-                await _keep_one_admin(connection, user_id)
-            await connection.execute("UPDATE users SET role = ? WHERE id = ?", (role, user_id))
+        ended = password_hash is not None or role not in (None, current)
+        if role not in (None, "admin") and current == "admin":
+            await _keep_one_admin(connection, user_id)
+        await connection.execute(
+            """
+            UPDATE users
+               SET role = coalesce(?, role), password_hash = coalesce(?, password_hash)
+             WHERE id = ?
+            """,
+            (role, password_hash, user_id),
+        )
+        if ended:
             await connection.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
-        return user_id
+        return user_id, await _account(connection, user_id), ended
 
     return await db.write(work)
 
 
-async def set_password(
-    db: Database, username: str, password_hash: str, *, keep_session: str | None = None
-) -> int:
-    """Change a password, ending the user's other sessions; gives the user's id.
+async def replace_password(db: Database, user: UserRow, new: str, keep_session: str) -> bool:
+    """Change a password, ending all sessions but one.
 
-    Raises NotFound.
+    Does nothing and gives False when the old one was changed meanwhile.
     """
 
-    async def work(connection: aiosqlite.Connection) -> int:
-        user_id, _ = await _required(connection, username)
+    async def work(connection: aiosqlite.Connection) -> bool:
+        if not await _replace_hash(connection, user, new):
+            return False
         await connection.execute(
-            "UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id)
+            "DELETE FROM sessions WHERE user_id = ? AND id <> ?", (user.id, keep_session)
         )
-        await connection.execute(
-            "DELETE FROM sessions WHERE user_id = ? AND id IS NOT ?", (user_id, keep_session)
-        )
-        return user_id
+        return True
 
     return await db.write(work)
 
 
-async def replace_hash(db: Database, user_id: int, old: str, new: str) -> None:
-    """Store a stronger hash of the same password, unless it was changed meanwhile."""
+async def replace_hash(db: Database, user: UserRow, new: str) -> bool:
+    """Store a stronger hash of the same password; False if it was changed meanwhile."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
-            "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
-            (new, user_id, old),
-        )
+    async def work(connection: aiosqlite.Connection) -> bool:
+        return await _replace_hash(connection, user, new)
 
-    await db.write(work)
+    return await db.write(work)
 
 
 async def delete_user(db: Database, username: str) -> int:
@@ -146,6 +151,25 @@ async def _required(connection: aiosqlite.Connection, username: str) -> tuple[in
     if row is None:
         raise NotFound("no user has this name")
     return int(row[0]), str(row[1])
+
+
+async def _replace_hash(connection: aiosqlite.Connection, user: UserRow, new: str) -> bool:
+    cursor = await connection.execute(
+        "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+        (new, user.id, user.password_hash),
+    )
+    return cursor.rowcount == 1
+
+
+async def _account(connection: aiosqlite.Connection, user_id: int) -> Account:
+    cursor = await connection.execute(
+        "SELECT username, role, created_at, last_login_at FROM users WHERE id = ?", (user_id,)
+    )
+    row = await cursor.fetchone()
+    await cursor.close()
+    if row is None:
+        raise NotFound("no user has this name")
+    return Account(*row)
 
 
 async def _keep_one_admin(connection: aiosqlite.Connection, user_id: int) -> None:
