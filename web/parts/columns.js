@@ -32,17 +32,18 @@ function updateForeign(node, text) {
 /** When a container's figures and words are from, if not from now. @param {Row} row */
 export function ageNote(row) {
   const { container, host, standing } = row;
-  if (standing.kind === "gone") return `gone since ${clock(container.goneAt, serverNow())}, last seen ${container.state}`;
-  if (standing.kind === "unknown") return `unknown since ${clock(host.receivedAt, serverNow())}, last seen ${container.state}`;
-  return "";
+  if (standing.current) return "";
+  const since = standing.kind === "gone" ? container.goneAt : host.receivedAt;
+  return `since ${clock(since, serverNow())}, last seen ${container.state}`;
 }
 
 /** @param {HTMLElement} node @param {Row} row */
 function updateState(node, row) {
+  const { standing } = row;
   const [mark, note] = /** @type {HTMLElement[]} */ ([...node.children]);
   updateBadge(/** @type {HTMLElement} */ (mark), row.standing);
   setText(/** @type {HTMLElement} */ (note), ageNote(row));
-  setAttribute(node, "title", ageNote(row) || row.container.status || row.standing.label);
+  setAttribute(node, "title", standing.current ? row.container.status || standing.label : `${standing.label} ${ageNote(row)}`);
 }
 
 /** @param {HTMLElement} node @param {Row} row */
@@ -93,7 +94,7 @@ export const COLUMNS = [
   { id: "image", title: "Image", usual: true, sortable: true, value: (row) => row.container.image,
     make: textCell("image"), update: updateImage },
   { id: "state", title: "State", usual: true, sortable: true, value: (row) => row.standing.rank,
-    make: () => h("span", { class: "state" }, badge({ kind: "created", label: "", rank: 0, filter: "", current: true }), h("span", { class: "age" })), update: updateState },
+    make: () => h("span", { class: "state" }, badge({ kind: "created", label: "", rank: 0, filter: "", current: true }), " ", h("span", { class: "age" })), update: updateState },
   { id: "health", title: "Health", usual: false, sortable: true, value: (row) => row.container.health ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.health ?? "—") },
   { id: "cpu", title: "CPU", usual: true, sortable: true, value: (row) => row.container.stats?.cpuPercent ?? -1,

@@ -207,7 +207,7 @@ class ContainerView {
     if (this.detail && store.loaded && !host) {
       [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
     } else if (row?.standing.kind === "gone") {
-      [text, kind] = [`This container is ${ageNote(row)}.`, "stale"];
+      [text, kind] = [`This container is gone ${ageNote(row)}.`, "stale"];
     } else if (host && store.isSilent(host)) {
       const age = duration(serverNow() - Date.parse(host.receivedAt));
       [text, kind] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}, last known values, ${age} old.`, "stale"];
