@@ -40,7 +40,7 @@ async function send(method, path, options = {}) {
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (options.etag) headers.set("If-None-Match", options.etag);
   if (options.body !== undefined) headers.set("Content-Type", "application/json");
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const body = options.body === undefined ? null : JSON.stringify(options.body);
   let response;
   try {
     response = await fetch(address(path), { method, headers, body, signal: options.signal ?? null, cache: "no-store", credentials: "omit" });

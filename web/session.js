@@ -37,8 +37,8 @@ export function isAdmin() {
 /** Whether the session is kept on this device and half of its life has passed. @param {number} now */
 export function wantsRenewal(now) {
   if (!current || !localStorage.getItem(KEY)) return false;
-  const end = Date.parse(current.expiresAt);
-  return now > current.startedAt + (end - current.startedAt) / 2;
+  const endsAt = Date.parse(current.expiresAt);
+  return now > current.startedAt + (endsAt - current.startedAt) / 2;
 }
 
 /** @param {import("./types.js").SignedIn} signedIn @param {boolean} stay */
