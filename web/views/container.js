@@ -111,9 +111,9 @@ function networksSection({ container }) {
 
 /** @param {Detail} detail */
 function mountsSection({ container }) {
-  const rows = container.mounts?.map((mount) => [
-    foreign(mount.type), h("code", {}, foreign(mount.source || "—")), h("code", {}, foreign(mount.destination)),
-    mount.rw == null ? "—" : mount.rw ? "read and write" : "read only",
+  const rows = container.mounts?.map(({ type, source, destination, rw }) => [
+    foreign(type), h("code", {}, foreign(source || "—")), h("code", {}, foreign(destination)),
+    rw == null ? "—" : rw ? "read and write" : "read only",
   ]);
   return section("Mounts", listing("Mounts", ["Type", "Source", "Destination", "Access"], rows ?? null));
 }
