@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from archnest.errors import StartRefused
@@ -17,15 +18,21 @@ def backup(database: Path, target: Path) -> None:
         raise StartRefused(f"there is no database at {database}")
     if target.exists():
         raise StartRefused(f"{target} exists already; a backup never overwrites a file")
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    # VACUUM INTO makes its file with the process's umask, and needs it empty.
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    # VACUUM INTO makes its file with the process's umask, or fills an empty one.
+    folder = target.absolute().parent
+    try:
+        descriptor, name = tempfile.mkstemp(".part", f".{target.name}.", folder)
+    except OSError as error:
+        raise StartRefused(f"cannot write into {folder}: {error.strerror}") from None
+    os.close(descriptor)
+    part = Path(name)
     try:
         _copy(database, part)
-        _link(part, target)
+        _publish(part, target)
     except sqlite3.Error as error:
         raise StartRefused(f"the database {database} cannot be copied: {error}") from None
+    except FileExistsError:
+        raise StartRefused(f"{target} exists already; a backup never overwrites a file") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -45,16 +52,21 @@ def _copy(database: Path, part: Path) -> None:
         raise StartRefused(f"the copy of {database} is damaged: {verdict}")
 
 
-def _link(part: Path, target: Path) -> None:
+def _publish(part: Path, target: Path) -> None:
     """Give the finished copy its name, durably and without overwriting."""
-    descriptor = os.open(part, os.O_RDONLY)
+    _sync(part, os.O_RDONLY)
+    try:
+        os.link(part, target)
+    except PermissionError:
+        # No hard links on this file system (exFAT, many shares): claim the name first.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        part.replace(target)
+    _sync(target.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    os.link(part, target)
-    folder = os.open(target.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
