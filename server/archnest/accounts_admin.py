@@ -4,9 +4,12 @@ One process writes the database, so while a server holds the data folder the
 change is asked of it over its control socket.
 """
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -18,7 +21,14 @@ from archnest.assets import asset_dir
 from archnest.auth.accounts import Accounts
 from archnest.config import Config
 from archnest.errors import Invalid, StartRefused
-from archnest.model.account import Account, AccountChange, AccountList, NewAccount, Role
+from archnest.model.account import (
+    Account,
+    AccountChange,
+    AccountList,
+    NewAccount,
+    Role,
+    Username,
+)
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
@@ -29,6 +39,17 @@ FORMS = {
     "password": "a password has 8 to 1024 characters",
 }
 TIMEOUT = aiohttp.ClientTimeout(total=30)
+PATIENCE_S = 10.0
+"""How long a server may hold the folder without answering: it starts or stops."""
+UNANSWERED = "another archnest holds the data folder but does not answer on its socket"
+
+
+def check_username(name: str) -> None:
+    """Raise Invalid for what cannot be a username."""
+    try:
+        msgspec.convert(name, Username)
+    except msgspec.ValidationError:
+        raise Invalid(FORMS["username"]) from None
 
 
 class AccountsAdmin:
@@ -72,9 +93,7 @@ class AccountsAdmin:
     async def _accounts(self) -> AsyncIterator[Accounts | None]:
         """The accounts in the database itself, or None while a server runs."""
         with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(DataFolderLock(self._config.data_dir))
-            except StartRefused:
+            if not await self._take_folder(stack):
                 yield None
                 return
             path = self._config.data_dir / DATABASE_NAME
@@ -85,29 +104,56 @@ class AccountsAdmin:
             ):
                 yield accounts
 
+    async def _take_folder(self, stack: contextlib.ExitStack) -> bool:
+        """Lock the folder until the stack ends; False where a server answers instead."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                stack.enter_context(DataFolderLock(self._config.data_dir))
+            except StartRefused:
+                if self._is_answered():
+                    return False
+            else:
+                return True
+            if time.monotonic() > deadline:
+                raise StartRefused(UNANSWERED)
+            await asyncio.sleep(0.05)
+
+    def _is_answered(self) -> bool:
+        with self._socket_path() as path, socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(path)
+            except OSError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def _socket_path(self) -> Iterator[str]:
+        """Through the folder's descriptor: a socket's path may have only 107 bytes."""
+        folder = os.open(self._config.data_dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{folder}/{SOCKET_NAME}"
+        finally:
+            os.close(folder)
+
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None = None) -> bytes:
         """The answer of the running server."""
-        folder = os.open(self._config.data_dir, os.O_RDONLY | os.O_DIRECTORY)
-        # Through the folder's descriptor, because a socket's path may have only 107 bytes.
-        connector = aiohttp.UnixConnector(f"/proc/self/fd/{folder}/{SOCKET_NAME}")
         url = f"http://localhost{path}"
         data = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"}
-        try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session,
-                session.request(method, url, data=data, headers=headers) as response,
-            ):
-                content = await response.read()
-                if response.status >= 400:
-                    raise StartRefused(_reason(content))
-                return content
-        except (aiohttp.ClientError, TimeoutError):
-            raise StartRefused(
-                "another archnest holds the data folder but does not answer on its socket"
-            ) from None
-        finally:
-            os.close(folder)
+        with self._socket_path() as socket_path:
+            try:
+                async with (
+                    aiohttp.UnixConnector(socket_path) as connector,
+                    aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session,
+                    session.request(method, url, data=data, headers=headers) as response,
+                ):
+                    content = await response.read()
+            except (aiohttp.ClientError, TimeoutError):
+                raise StartRefused(UNANSWERED) from None
+        if response.status >= 400:
+            raise StartRefused(_reason(content))
+        return content
 
 
 def _checked(kind: type[T], **fields: Any) -> T:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archnest import __version__, app, openapi
-from archnest.accounts_admin import AccountsAdmin
+from archnest.accounts_admin import AccountsAdmin, check_username
 from archnest.api.routes import ROUTES
 from archnest.assets import asset_dir
 from archnest.config import Config, load
@@ -23,6 +23,9 @@ from archnest.store.database import DATABASE_NAME
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
 
+MAX_PASSWORD_LINE_BYTES = 8_192
+"""More than the longest password takes in UTF-8; a cut line is still too long."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
@@ -30,18 +33,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], None] = options.run
     try:
         run(options)
+        sys.stdout.flush()
     except (StartRefused, Problem) as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        return _without_reader()
     except OSError as error:
         return _fail(f"{error.filename or 'failed'}: {error.strerror or error}")
+    except UnicodeError:
+        return _fail("a name is not text in this terminal's character set")
     except KeyboardInterrupt:
         return _fail("interrupted")
     return 0
 
 
 def _fail(line: str) -> int:
-    print(f"archnest: {' '.join(line.split())}", file=sys.stderr)
+    _drop_output()
+    print(f"archnest: {printable(' '.join(line.split()))}", file=sys.stderr)
     return 1
+
+
+def _without_reader() -> int:
+    """Whoever read our output has seen enough, as in `archnest openapi | head`."""
+    _drop_output()
+    return 1
+
+
+def _drop_output() -> None:
+    """Flush what was printed; what cannot be must not fail again when Python exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that could move a terminal's cursor."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +146,7 @@ def _migrate(options: argparse.Namespace) -> None:
 
 def _backup(options: argparse.Namespace) -> None:
     backup(_config(options).data_dir / DATABASE_NAME, options.file)
-    print(f"wrote {options.file}")
+    print(f"wrote {printable(str(options.file))}")
 
 
 def _openapi(options: argparse.Namespace) -> None:
@@ -125,8 +155,10 @@ def _openapi(options: argparse.Namespace) -> None:
 
 
 def _user_add(options: argparse.Namespace) -> None:
+    check_username(options.name)
     password = _new_password(options)
-    account = asyncio.run(_admin(options).add(options.name, password, options.role))
+    admin = _admin(options, may_create=True)
+    account = asyncio.run(admin.add(options.name, password, options.role))
     print(f"added {account.username} ({account.role})")
 
 
@@ -137,26 +169,48 @@ def _user_list(options: argparse.Namespace) -> None:
 
 
 def _user_passwd(options: argparse.Namespace) -> None:
+    check_username(options.name)
     password = _new_password(options)
     account = asyncio.run(_admin(options).set_password(options.name, password))
     print(f"changed the password of {account.username}")
 
 
 def _user_remove(options: argparse.Namespace) -> None:
+    check_username(options.name)
     asyncio.run(_admin(options).remove(options.name))
     print(f"removed {options.name}")
 
 
-def _admin(options: argparse.Namespace) -> AccountsAdmin:
-    return AccountsAdmin(app.prepared(_config(options)))
+def _admin(options: argparse.Namespace, *, may_create: bool = False) -> AccountsAdmin:
+    config = _config(options)
+    database = config.data_dir / DATABASE_NAME
+    if not may_create and not database.is_file():
+        raise StartRefused(f"there is no database at {database}: name its folder with --data-dir")
+    return AccountsAdmin(app.prepared(config))
 
 
 def _new_password(options: argparse.Namespace) -> str:
     """The password's line from stdin, or typed twice; raises StartRefused."""
-    if options.password_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
+    if not options.password_stdin and not sys.stdin.isatty():
         raise StartRefused("no terminal to ask for the password: use --password-stdin")
+    try:
+        password = _piped_password() if options.password_stdin else _typed_password()
+        password.encode()
+    except UnicodeError:
+        raise StartRefused("the password is not UTF-8 text") from None
+    except EOFError:
+        raise StartRefused("no password was given") from None
+    return password
+
+
+def _piped_password() -> str:
+    line = sys.stdin.buffer.readline(MAX_PASSWORD_LINE_BYTES)
+    if not line:
+        raise EOFError
+    return line.decode().rstrip("\r\n")
+
+
+def _typed_password() -> str:
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise StartRefused("the two passwords differ")
