@@ -48,7 +48,14 @@ class Running:
 
     def prints(self, pattern: str) -> re.Match[str]:
         """Wait until the output holds the pattern."""
-        return until(lambda: re.search(pattern, self.output), f"{pattern} in {self.output}")
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            ended = not self._reader.is_alive()
+            if match := re.search(pattern, self.output):
+                return match
+            assert not ended, f"it ended without {pattern}:\n{self.output}"
+            assert time.monotonic() < deadline, f"no {pattern} in:\n{self.output}"
+            time.sleep(0.05)
 
     def ends(self) -> int:
         """Wait for its end; its exit code."""
