@@ -463,12 +463,13 @@ push_report() {
   post "$1" || code=$?
   status="$(<"$work/status")"
   if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
-    bounded sleep 1
+    bounded sleep 1 || true
     code=0
     post "$1" || code=$?
     status="$(<"$work/status")"
   fi
   if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
+    [[ "$code" != 124 && "$code" != 137 ]] || printf 'no answer in time' >"$work/errors"
     log "the server $url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
     return 5
   fi

@@ -1,0 +1,68 @@
+"""The agent's masking and the server's are one rule."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archnest.masking import mask_text, mask_value
+from tests.agent.script import SCRIPT
+
+CASES = json.loads((Path(__file__).parents[1] / "masking_cases.json").read_text())
+
+# Pieces that meet each branch of the rule, next to any text.
+PIECES = ["://", ":", "@", "/", "--token", "-password", "=", " ", "\n", "'", '"', "\\", "8080", "u"]
+PIECES += ["http", "--", "x", ",", "(", "key", "SECRET", "\t", "ü", "🐳", "?", "#", "-", "é@"]
+TEXTS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.text(max_size=40))
+
+
+@pytest.fixture(scope="module")
+def definitions() -> str:
+    """The masking part of the script's jq program."""
+    command = f'source "{SCRIPT}"; printf %s "${{ASSEMBLE%%# Sizes as*}}"'
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, check=True, text=True
+    ).stdout
+
+
+def by_jq(definitions: str, expression: str, values: Any) -> Any:
+    """What the expression makes of each value, in one run of jq."""
+    done = subprocess.run(
+        ["jq", "-c", f"{definitions} map({expression})"],
+        input=json.dumps(values).encode(),
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_the_shared_cases(definitions: str) -> None:
+    texts, values = CASES["texts"], CASES["values"]
+    assert by_jq(definitions, ".text | mask_text", texts) == [one["masked"] for one in texts]
+    told = by_jq(definitions, ".key as $key | .value | mask($key)", values)
+    assert told == [one["masked"] for one in values]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(TEXTS, min_size=60, max_size=200))
+def test_any_text(definitions: str, texts: list[str]) -> None:
+    assert by_jq(definitions, "mask_text", texts) == [mask_text(one) for one in texts]
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=30, max_size=80))
+def test_any_entry(definitions: str, entries: list[tuple[str, str]]) -> None:
+    told = by_jq(definitions, ".[0] as $key | .[1] | mask($key)", entries)
+    assert told == [mask_value(key, value) for key, value in entries]
+
+
+def test_a_hostile_text_takes_no_time(definitions: str) -> None:
+    texts = ["--token x " * 3000, "http://a:b@c " * 2500, "--token '" * 3000]
+    for masked in by_jq(definitions, "mask_text", texts):
+        assert "x --token" not in masked
+        assert ":b@" not in masked

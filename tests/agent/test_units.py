@@ -1,0 +1,59 @@
+"""The shipped script and units pass the checkers of their kinds."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.agent.script import SCRIPT
+
+INSTALLED = "/usr/local/bin/archnest-docker-agent.sh"
+UNITS = ["archnest-docker-agent.service", "archnest-docker-agent.timer"]
+
+
+def check(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_shellcheck_accepts_the_script() -> None:
+    assert check("shellcheck", str(SCRIPT)) == ""
+
+
+def test_the_script_is_executable_and_starts_by_itself() -> None:
+    assert check(str(SCRIPT), "--version").startswith("archnest-docker-agent ")
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    for unit in UNITS:
+        text = (SCRIPT.parent / unit).read_text()
+        (tmp_path / unit).write_text(text.replace(INSTALLED, str(SCRIPT)))
+    said = check("systemd-analyze", "verify", *(str(tmp_path / unit) for unit in UNITS))
+    # What it says of this machine's own units is not the matter here.
+    assert [line for line in said.splitlines() if "archnest" in line] == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "CapabilityBoundingSet="],
+)
+def test_the_service_is_hardened(setting: str) -> None:
+    assert setting in (SCRIPT.parent / UNITS[0]).read_text().splitlines()
+
+
+def test_the_service_is_exposed_little(tmp_path: Path) -> None:
+    unit = shutil.copy(SCRIPT.parent / UNITS[0], tmp_path)
+    said = check("systemd-analyze", "security", "--offline=yes", "--threshold=40", unit)
+    assert "Overall exposure level" in said
+
+
+def test_the_cron_line_and_the_example_name_what_is_there() -> None:
+    cron = (SCRIPT.parent / "cron.example").read_text()
+    assert Path(INSTALLED).name in cron
+    example = (SCRIPT.parent / "agent.env.example").read_text()
+    script = SCRIPT.read_text()
+    names = [line.lstrip("#").split("=")[0] for line in example.splitlines() if "=" in line]
+    assert {"ARCHNEST_URL", "ARCHNEST_AGENT_TOKEN"} <= set(names)
+    assert [name for name in names if name not in script] == []
