@@ -2,7 +2,6 @@
 # make demo   the server with a synthetic fleet, for a first look without Docker
 # make test   everything the tests need, then all of them
 # make bench  what the server manages beside the least that it could do, measured in one run
-# make bench  ingest and polls, each beside the least it could cost
 # make lint   format, lint and types of the Python, the page and the shell scripts
 
 # The first Python that is new enough; name another with `make PYTHON=... run`.
@@ -15,7 +14,7 @@ endif
 
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run demo test bench lint web-tools
+.PHONY: run demo test bench lint tools
 
 run:
 	@$(PYTHON) server/install.py
@@ -25,24 +24,14 @@ demo:
 	@$(PYTHON) server/install.py
 	@$(VENV_PYTHON) -m archnest.demo
 
-test:
-	@bash tests/setup.sh
-	@$(PYTHON) server/install.py test lint fast
-	@$(MAKE) --no-print-directory web-tools
+test: tools
 	@$(VENV_PYTHON) -m pytest
 
 bench:
 	@$(PYTHON) server/install.py test fast
 	@$(VENV_PYTHON) -m bench --write
 
-bench:
-	@$(PYTHON) server/install.py test fast
-	@$(VENV_PYTHON) -m bench
-
-lint:
-	@bash tests/setup.sh
-	@$(PYTHON) server/install.py test lint fast
-	@$(MAKE) --no-print-directory web-tools
+lint: tools
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
@@ -50,9 +39,9 @@ lint:
 	npm --prefix tests/web run --silent lint
 	npm --prefix tests/web run --silent types
 
-# Development only: the page itself needs no build and no package.
-web-tools: tests/web/node_modules/.package-lock.json
-
-tests/web/node_modules/.package-lock.json: tests/web/package.json tests/web/package-lock.json
-	npm --prefix tests/web ci --no-audit --no-fund --loglevel=error
-	@touch $@
+# What only tests and lint need; the page itself needs no build and no package.
+tools:
+	@bash tests/setup.sh
+	@$(PYTHON) server/install.py test lint fast
+	@cd tests/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || \
+		npm ci --no-audit --no-fund --loglevel=error; }
