@@ -59,7 +59,8 @@ def test_no_engine_is_said_in_its_own_words(tmp_path: Path) -> None:
 def test_hung_stats_cost_only_the_stats(
     cli: dict[str, str], awkward_containers: dict[str, str], tmp_path: Path
 ) -> None:
-    report = printed(cli | wrapper(tmp_path, f"stats) {HANG} ;;") | SHORT)
+    environ = cli | wrapper(tmp_path, f"stats) {HANG} ;;")
+    report = printed(environ | {"ARCHNEST_TIMEOUT_S": "5"})
     assert {one["id"] for one in report["containers"]} >= set(awkward_containers.values())
     assert all(one["stats"] is None for one in report["containers"])
     assert by_name(report)["networks"]["networks"]
@@ -228,10 +229,10 @@ def test_one_that_hangs_on_the_socket_costs_only_its_stats(tmp_path: Path, short
 
 
 def test_five_thousand_overflow_nothing_and_more_are_cut(tmp_path: Path) -> None:
-    environ = synthetic(tmp_path / "bin", 5001)
+    environ = synthetic(tmp_path / "bin", 5001, Config={"Image": "image:1"})
     inspected = json.loads((tmp_path / "bin/inspect").read_text())
     (tmp_path / "bin/inspect").write_text(json.dumps(inspected[:5000]))
-    done = run("--print", environ=environ)
+    done = run("--print", environ=environ | {"ARCHNEST_TIMEOUT_S": "25"})
     assert done.returncode == 0, done.stderr
     assert "only the first 5000 containers are reported" in done.stderr
     assert len(json.loads(done.stdout)["containers"]) == 5000

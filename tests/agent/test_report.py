@@ -249,7 +249,7 @@ def test_network_counters(
     assert len(now) == 2
     total = sum(one["rx_bytes"] for one in now.values())
     told = reported["networks"]["stats"]["netRxBytes"]
-    assert 0 < told <= total
+    assert 0 < told <= total * 1.005  # the CLI tells three digits
     # Without a network of its own there is no counter, and "no value" is not 0.
     assert reported["limited"]["stats"]["netRxBytes"] is None
     assert reported["limited"]["stats"]["netTxBytes"] is None
