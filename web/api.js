@@ -72,7 +72,17 @@ async function problem(response, usedToken) {
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
   const response = await send(method, path, { body });
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : json(response);
+}
+
+/** @param {Response} response @returns {Promise<any>} */
+async function json(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ApiError(response.status, "not-json", "What answered is not ArchNest, perhaps a proxy before it.");
+    throw new ApiError(0, "unreachable", "The server stopped in the middle of its answer.");
+  }
 }
 
 /** @param {string} path @returns {Promise<any>} */
@@ -88,5 +98,5 @@ export function get(path) {
 export async function getIfChanged(path, etag, signal) {
   const response = await send("GET", path, { etag, signal });
   if (response.status === 304) return null;
-  return { etag: response.headers.get("ETag") ?? "", body: await response.json() };
+  return { etag: response.headers.get("ETag") ?? "", body: await json(response) };
 }

@@ -20,8 +20,11 @@ const HOME = "#/containers";
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const panels = /** @type {Map<string, {node: HTMLElement, view: import("./views/index.js").Mounted}>} */ (new Map());
 const main = h("main", { class: "main" });
-const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const trouble = h("span", { role: "alert" });
+const countdown = h("span", {});
+const banner = h("div", { class: "banner", hidden: true }, trouble, countdown, h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
 const tabs = new Tabs({ open: (hash) => { location.hash = hash; }, close: closeTab, move: moveTab });
+let shownBefore = false;
 let opened = /** @type {Open[]} */ ([]);
 
 /** @param {Open} open */
@@ -52,7 +55,8 @@ function allowedViews() {
 /** @returns {Tab[]} */
 function tabList() {
   const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: `#/${view.id}`, closable: false }));
-  const containers = opened.map((open) => ({ id: openId(open), title: open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
+  const twice = (/** @type {Open} */ open) => opened.some((one) => one !== open && one.name === open.name);
+  const containers = opened.map((open) => ({ id: openId(open), title: twice(open) ? `${open.name} · ${open.hostId}` : open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
   return first ? [first, ...containers, ...others] : [];
 }
 
@@ -85,7 +89,7 @@ function moveTab(id, by) {
 function panelFor(id, mount) {
   let panel = panels.get(id);
   if (!panel) {
-    const node = h("div", { role: "tabpanel", id: panelId(id), "aria-labelledby": tabId(id), class: `panel panel-${id.split("-")[0]}` });
+    const node = h("div", { role: "tabpanel", id: panelId(id), "aria-labelledby": tabId(id), tabindex: "-1", class: `panel panel-${id.split("-")[0]}` });
     main.append(node);
     panel = { node, view: mount(node) };
     panels.set(id, panel);
@@ -111,6 +115,9 @@ function show() {
   for (const [id, one] of panels) one.node.hidden = id !== active;
   tabs.show(tabList(), active);
   panel.view.shown();
+  // The link that led here went away with its panel, and the focus with it.
+  if (shownBefore && document.activeElement === document.body) panel.node.focus({ preventScroll: true });
+  shownBefore = true;
   document.title = `${open ? `${open.name} on ${open.hostId}` : view?.title} · ArchNest`;
 }
 
@@ -119,9 +126,9 @@ function drawBanner() {
   if (!store.trouble) return;
   const since = store.lastHeard() ? `What is shown is as of ${clock(new Date(store.lastHeard()).toISOString(), Date.now())}.` : "";
   const seconds = Math.max(0, Math.ceil((store.trouble.retryAt - Date.now()) / 1000));
-  if (banner.childElementCount === 0) banner.append(h("span", {}), h("span", { "aria-hidden": "true" }), h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
-  setText(/** @type {Element} */ (banner.children[0]), `${store.trouble.message} ${since} `);
-  setText(/** @type {Element} */ (banner.children[1]), `Next try in ${seconds} s. `);
+  setText(trouble, `${store.trouble.message} ${since} `);
+  // Apart from the alert, or each second of it would be read out.
+  setText(countdown, `Next try in ${seconds} s. `);
 }
 
 async function signOut() {
@@ -152,7 +159,7 @@ function leave(message) {
     node.remove();
   }
   panels.clear();
-  document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
+  for (const dialog of document.querySelectorAll("dialog")) dialog.remove();
   document.title = "Sign in · ArchNest";
   const panel = h("main", { class: "gate" }, h("p", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 32, height: 32 }), "ArchNest"));
   fill(root, panel);

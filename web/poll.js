@@ -6,6 +6,8 @@
 
 export const EVERY_MS = 3000;
 const LONGEST_MS = 30000;
+/** A server that takes longer counts as away. */
+const PATIENCE_MS = 15000;
 
 /**
  * @param {(signal: AbortSignal) => Promise<void>} task
@@ -23,7 +25,7 @@ export function poll(task, failed) {
     running = true;
     let wait = EVERY_MS;
     try {
-      await task(controller.signal);
+      await task(AbortSignal.any([controller.signal, AbortSignal.timeout(PATIENCE_MS)]));
       failures = 0;
     } catch (error) {
       wait = Math.min(EVERY_MS * 2 ** failures, LONGEST_MS);

@@ -14,6 +14,20 @@ export function write(name, value) {
   localStorage.setItem(`archnest.${name}`, JSON.stringify(value));
 }
 
+/** Like `read`, of what lasts as long as this browser tab. @template {object} T @param {string} name @param {T} defaults @returns {T} */
+export function readHere(name, defaults) {
+  try {
+    return { ...defaults, ...JSON.parse(sessionStorage.getItem(`archnest.${name}`) ?? "{}") };
+  } catch {
+    return { ...defaults };
+  }
+}
+
+/** @param {string} name @param {object} value */
+export function writeHere(name, value) {
+  sessionStorage.setItem(`archnest.${name}`, JSON.stringify(value));
+}
+
 /** @typedef {"system" | "light" | "dark"} Theme */
 
 /** @returns {Theme} */

@@ -17,7 +17,11 @@ function read(storage) {
   }
 }
 
-let current = read(sessionStorage) ?? read(localStorage);
+let current = read(sessionStorage);
+/** Where the session is kept; another tab of the same browser may keep another one. */
+let kept = current ? sessionStorage : localStorage;
+current ??= read(localStorage);
+
 const listeners = /** @type {Set<(ended: boolean) => void>} */ (new Set());
 
 /** @returns {import("./types.js").User | null} */
@@ -36,32 +40,36 @@ export function isAdmin() {
 
 /** Whether the session is kept on this device and half of its life has passed. @param {number} now */
 export function wantsRenewal(now) {
-  if (!current || !localStorage.getItem(KEY)) return false;
+  if (!current || kept !== localStorage) return false;
   const endsAt = Date.parse(current.expiresAt);
   return now > current.startedAt + (endsAt - current.startedAt) / 2;
 }
 
 /** @param {import("./types.js").SignedIn} signedIn @param {boolean} stay */
 export function begin(signedIn, stay) {
-  current = { ...signedIn, startedAt: Date.now() };
   sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
-  (stay ? localStorage : sessionStorage).setItem(KEY, JSON.stringify(current));
+  kept = stay ? localStorage : sessionStorage;
+  keep(signedIn);
   tell(false);
 }
 
 /** @param {import("./types.js").SignedIn} signedIn */
 export function renewed(signedIn) {
+  if (current) keep(signedIn);
+}
+
+/** @param {import("./types.js").SignedIn} signedIn */
+function keep(signedIn) {
   current = { ...signedIn, startedAt: Date.now() };
-  localStorage.setItem(KEY, JSON.stringify(current));
+  kept.setItem(KEY, JSON.stringify(current));
 }
 
 /** Drop the session; `ended` says the server ended it, not the person. @param {boolean} ended */
 export function end(ended) {
   if (!current) return;
+  // Another tab may have signed in anew or renewed since; its session is not this one.
+  if (read(kept)?.token === current.token) kept.removeItem(KEY);
   current = null;
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
   tell(ended);
 }
 
@@ -69,6 +77,15 @@ export function end(ended) {
 export function onChange(listener) {
   listeners.add(listener);
 }
+
+// What another tab of this browser does to the session that is kept on the device.
+addEventListener("storage", (event) => {
+  if (kept !== localStorage || (event.key !== KEY && event.key !== null)) return;
+  const before = current;
+  current = read(localStorage);
+  if (before && current && JSON.stringify(before.user) !== JSON.stringify(current.user)) location.reload();
+  else if (!before !== !current) tell(!current);
+});
 
 /** @param {boolean} ended */
 function tell(ended) {

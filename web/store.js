@@ -100,14 +100,23 @@ function apply(changes) {
   if (changes.full) hosts.clear();
   for (const hostId of changes.removed) hosts.delete(hostId);
   for (const { host, containers } of changes.hosts) {
-    hosts.set(host.hostId, { host, rows: containers.map((container) => rowOf(host, container)) });
+    hosts.set(host.hostId, { host, rows: rowsOf(host, containers) });
   }
 }
 
-/** @param {import("./types.js").Host} host @param {import("./types.js").ContainerRow} container @returns {Row} */
-function rowOf(host, container) {
-  const key = `${host.hostId}/${container.goneAt ? "gone/" : ""}${container.name || container.id}`;
-  return { key, host, container, standing: standingOf(container, isSilent(host)) };
+/**
+ * Rows are known by name, so that a container keeps its row when it is
+ * recreated; a name that occurs twice is told apart by its place.
+ * @param {import("./types.js").Host} host @param {import("./types.js").ContainerRow[]} containers @returns {Row[]}
+ */
+function rowsOf(host, containers) {
+  const times = /** @type {Map<string, number>} */ (new Map());
+  return containers.map((container) => {
+    const name = `${host.hostId}/${container.goneAt ? "gone/" : ""}${container.name || container.id}`;
+    const before = times.get(name) ?? 0;
+    times.set(name, before + 1);
+    return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)) };
+  });
 }
 
 /** When the server itself has not been heard for too long, nothing is current. */
@@ -116,7 +125,7 @@ function noticeSilence() {
   if (now === silent) return false;
   silent = now;
   for (const entry of hosts.values()) {
-    entry.rows = entry.rows.map((row) => rowOf(entry.host, row.container));
+    entry.rows = rowsOf(entry.host, entry.rows.map((row) => row.container));
   }
   return true;
 }

@@ -73,6 +73,7 @@ function updatePorts(node, row) {
   if (!ports) return fill(node, "—");
   const nodes = portList(ports, row.host);
   const more = nodes.length - PORTS_SHOWN;
+  if (nodes.length === 0) return fill(node, h("span", { class: "none" }, "none"));
   fill(node, nodes.slice(0, PORTS_SHOWN), more > 0 ? h("span", { class: "more" }, `+${more}`) : null);
 }
 
@@ -115,14 +116,15 @@ export const COLUMNS = [
   { id: "restarts", title: "Restarts", usual: false, sortable: true, value: (row) => row.container.restartCount ?? -1,
     make: textCell("num"), update: (node, row) => setText(node, String(row.container.restartCount ?? "—")) },
   { id: "networks", title: "Networks", usual: false, sortable: true, value: (row) => (row.container.networks ?? []).map((one) => one.name).join(),
-    make: textCell(), update: (node, row) => updateForeign(node, row.container.networks?.map((one) => one.name).join(", ") || "—") },
+    make: textCell(), update: (node, row) => updateForeign(node, row.container.networks ? row.container.networks.map((one) => one.name).join(", ") || "none" : "—") },
   { id: "created", title: "Created", usual: false, sortable: true, value: (row) => row.container.createdAt ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
   { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
   { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => {
     const offered = row.host.capabilities.includes("actions");
-    setText(node, offered ? "" : "—");
+    if (node.dataset["offered"] === String(offered)) return;
+    node.dataset["offered"] = String(offered);
+    fill(node, offered ? null : h("small", {}, "not available", h("span", { class: "unseen" }, " from this source")));
     setAttribute(node, "title", offered ? null : "Not available from this source: an agent only reports");
-    setAttribute(node, "aria-label", offered ? null : "Not available from this source");
   } },
 ];

@@ -2,9 +2,9 @@
 import { h } from "../dom.js";
 import { notice } from "./notice.js";
 
-/** @param {string} text @param {string} label what the button copies @param {string} [face] */
+/** @param {string | (() => string)} text @param {string} label what the button copies @param {string} [face] */
 export function copyButton(text, label, face = "Copy") {
-  return h("button", { type: "button", class: "copy", "aria-label": `Copy ${label}`, onclick: () => copy(text, label) }, face);
+  return h("button", { type: "button", class: "copy", "aria-label": `Copy ${label}`, onclick: () => copy(typeof text === "string" ? text : text(), label) }, face);
 }
 
 /** @param {string} text @param {string} label */

@@ -14,7 +14,7 @@ export function textOr(value, show = foreign) {
 
 /** @param {string} title @param {...(Node | null)} children */
 export function section(title, ...children) {
-  return h("section", { class: "card" }, h("h3", {}, title), ...children);
+  return h("section", { class: "card" }, h("h2", {}, title), ...children);
 }
 
 /** @param {[string, Node | string][]} entries */

@@ -92,10 +92,13 @@ export class Table {
       this.place(line, index, height);
     }
     for (const [key, row] of this.shown) {
+      if (wanted.has(key)) continue;
+      const hadFocus = row.node.contains(document.activeElement);
       // A row that has the focus stays, so that the keyboard does not lose its place.
-      if (wanted.has(key) || row.node.contains(document.activeElement)) continue;
+      if (hadFocus && this.lines.some((line) => line.key === key)) continue;
       row.node.remove();
       this.shown.delete(key);
+      if (hadFocus) this.node.focus({ preventScroll: true });
     }
   }
 
@@ -131,7 +134,7 @@ export class Table {
   /** @param {{node: HTMLElement, cells: HTMLElement[]}} row @param {Line<T>} line */
   update(row, line) {
     if ("heading" in line) {
-      fill(row.node, h("div", { role: "cell", class: "cell" }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count))));
+      fill(row.node, h("div", { role: "cell", class: "cell", "aria-colspan": this.columns.length }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count))));
       return;
     }
     this.columns.forEach((column, index) => column.update(/** @type {HTMLElement} */ (row.cells[index]), line.item));

@@ -20,7 +20,7 @@ export class Tabs {
       const focused = this.node.contains(document.activeElement) ? document.activeElement?.id : undefined;
       this.drawn = state;
       this.node.replaceChildren(...tabs.map((tab) => this.tab(tab)));
-      if (focused) document.getElementById(focused)?.focus();
+      if (focused) (document.getElementById(focused) ?? document.getElementById(tabId(active)))?.focus();
     }
     for (const node of this.node.querySelectorAll("[role=tab]")) {
       const selected = node.id === tabId(active);

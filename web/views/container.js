@@ -8,6 +8,7 @@ import { copyButton } from "../parts/copy.js";
 import { absent, facts, filtered, listing, section, textOr } from "../parts/facts.js";
 import { cpuFigure, memoryFigure } from "../parts/figures.js";
 import { meter, updateMeter } from "../parts/meter.js";
+import { patch } from "../parts/patch.js";
 import { portLink } from "../parts/ports.js";
 import { projectOf } from "../parts/search.js";
 import { standingOf } from "../state.js";
@@ -133,6 +134,7 @@ function logsSection({ host }) {
 class ContainerView {
   /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
   constructor(panel, hostId, reference) {
+    this.panel = panel;
     this.hostId = hostId;
     this.reference = reference;
     this.detail = /** @type {Detail | null} */ (null);
@@ -141,7 +143,9 @@ class ContainerView {
     this.loading = false;
     this.queries = { env: "", labels: "" };
     this.head = h("header", { class: "detail-head" });
-    this.note = h("p", { class: "standing-note", role: "status" });
+    this.said = h("span", { role: "status" });
+    this.age = h("span", {});
+    this.note = h("p", { class: "standing-note" }, this.said, " ", this.age);
     this.body = h("div", { class: "detail" });
     panel.append(this.head, this.note, this.body);
     fill(this.body, h("p", { class: "loading" }, "Loading …"));
@@ -151,13 +155,14 @@ class ContainerView {
   /** Fetch anew when the host has reported since, and say what changed. */
   async update() {
     this.drawNote();
-    const host = store.hostOf(this.hostId);
     const row = store.findRow(this.hostId, this.reference);
-    const seen = host ? `${host.receivedAt}|${row?.container.goneAt}|${store.isSilent(host)}` : `none|${store.loaded}`;
-    if (seen === this.seen || this.loading || !store.loaded) return;
+    const seen = this.current();
+    if (seen === this.seen || this.loading || !store.loaded || this.panel.hidden) return;
     this.loading = true;
     try {
-      this.detail = await get(`api/hosts/${encodeURIComponent(this.hostId)}/containers/${encodeURIComponent(this.reference)}`);
+      // A name may be shared or no part of an address ("..", ""); an id is neither.
+      const wanted = row?.container.id ?? this.reference;
+      this.detail = await get(`api/hosts/${encodeURIComponent(this.hostId)}/containers/${encodeURIComponent(wanted)}`);
       this.problem = "";
       this.seen = seen;
     } catch (error) {
@@ -168,25 +173,29 @@ class ContainerView {
       this.loading = false;
     }
     this.draw();
+    if (this.seen === seen && this.current() !== seen) this.update();
+  }
+
+  /** Names what the store knows of this container; another name asks for another fetch. */
+  current() {
+    const host = store.hostOf(this.hostId);
+    const row = store.findRow(this.hostId, this.reference);
+    return host ? `${host.receivedAt}|${row?.container.goneAt}|${store.isSilent(host)}` : "no host";
   }
 
   draw() {
     this.drawNote();
     const detail = this.detail;
-    if (!detail) return fill(this.body, h("p", { class: "empty" }, this.problem));
-    const active = this.body.contains(document.activeElement);
-    const selecting = !document.getSelection()?.isCollapsed && this.body.contains(document.getSelection()?.anchorNode ?? null);
-    // Not under a person's hands: a filter being typed or a text being selected.
-    if ((active && document.activeElement instanceof HTMLInputElement) || selecting) return;
+    if (!detail) return fill(this.body, h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers")));
     const { container, host } = detail;
     const silent = store.isSilent(store.hostOf(host.hostId) ?? host);
     const standing = standingOf({ ...container, ...(detail.goneAt ? { goneAt: detail.goneAt } : {}) }, silent);
     this.body.dataset["current"] = standing.current ? "yes" : "no";
-    fill(this.head, h("h2", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(JSON.stringify(container, null, 2), "the container as JSON", "Copy JSON"));
-    fill(this.body, overview(detail, silent), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
+    patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(() => JSON.stringify(this.detail?.container, null, 2), "the container as JSON", "Copy JSON")]);
+    patch(this.body, [overview(detail, silent), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
       section("Environment", filtered("Environment", container.env?.map(({ key, value }) => [key, value]) ?? null, this.queries.env, (query) => { this.queries.env = query; })),
       section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
-      commandSection(detail), this.siblings(), logsSection(detail));
+      commandSection(detail), logsSection(detail), this.siblings()]);
   }
 
   /** The other containers of its compose project. */
@@ -203,19 +212,23 @@ class ContainerView {
   drawNote() {
     const host = store.hostOf(this.hostId);
     const row = store.findRow(this.hostId, this.reference);
-    let text = "", kind = "fresh";
+    const age = host ? duration(serverNow() - Date.parse(host.receivedAt)) : "";
+    let text = "", kind = "fresh", aged = "";
     if (this.detail && store.loaded && !host) {
       [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
     } else if (row?.standing.kind === "gone") {
       [text, kind] = [`This container is gone ${ageNote(row)}.`, "stale"];
     } else if (host && store.isSilent(host)) {
-      const age = duration(serverNow() - Date.parse(host.receivedAt));
-      [text, kind] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}, last known values, ${age} old.`, "stale"];
+      [text, kind, aged] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}.`, "stale", `These are the last known values, ${age} old.`];
+    } else if (this.detail && store.loaded && !row) {
+      [text, kind] = ["This container is no longer known. What is shown is its last known state.", "stale"];
     } else if (host) {
-      text = `As reported ${duration(serverNow() - Date.parse(host.receivedAt))} ago.`;
+      aged = `As reported ${age} ago.`;
     }
     this.note.dataset["kind"] = kind;
-    setText(this.note, text);
+    // Only what it is gets announced, not each second of its age.
+    setText(this.said, text);
+    setText(this.age, aged);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Every container of every host in one spreadsheet. */
 import { call, serverNow } from "../api.js";
-import { fill, foreign, h, setAttribute, setText } from "../dom.js";
+import { fill, h, setAttribute, setText } from "../dom.js";
 import { duration } from "../format.js";
 import { COLUMNS } from "../parts/columns.js";
 import { confirm } from "../parts/dialog.js";
@@ -21,24 +21,28 @@ export const title = "Containers";
 export const access = "member";
 
 const SOURCES = /** @type {Record<string, string>} */ ({ agent: "agent", "docker-tcp": "TCP", "docker-socket": "socket", "docker-ssh": "SSH" });
+const STALE_NAMED = 4;
 const GROUPS = [["none", "No groups"], ["host", "By host"], ["project", "By compose project"], ["image", "By image"]];
 
 class ContainersView {
   /** @param {HTMLElement} panel */
   constructor(panel) {
-    this.host = "";
-    this.query = "";
-    this.filters = /** @type {Set<string>} */ (new Set());
+    const { host, query, filters } = prefs.readHere("looking", { host: "", query: "", filters: /** @type {string[]} */ ([]) });
+    this.host = host;
+    this.query = query;
+    this.filters = new Set(filters);
     this.settings = prefs.read("containers", { sort: "state", descending: false, group: "none", hidden: /** @type {string[]} */ ([]), added: /** @type {string[]} */ ([]) });
     this.order = /** @type {Map<string, number>} */ (new Map());
     this.table = /** @type {Table<Row>} */ (new Table({ label: "Containers", onSort: (column) => this.sortBy(column) }));
-    this.hostNote = h("p", { class: "host-note" });
+    this.hostText = h("span", {});
+    this.forgetButton = h("button", { type: "button", class: "danger", onclick: () => this.forget() }, "Forget this host");
+    this.hostNote = h("p", { class: "host-note" }, this.hostText, this.forgetButton);
     this.summary = h("p", { class: "summary", role: "status" });
     this.chips = h("div", { class: "chips", role: "group", "aria-label": "Filter by state" });
     this.empty = h("div", { class: "empty" });
     this.hostSelect = h("select", { "aria-label": "Host", onchange: () => this.chooseHost(this.hostSelect.value) });
-    this.search = h("input", { type: "search", placeholder: "Search, or state:exited host:nas label:team=web port:8080", "aria-label": "Search containers", autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.draw(true); } });
-    panel.append(this.toolbar(), this.chips, this.hostNote, this.summary, this.empty, this.table.node);
+    this.search = h("input", { type: "search", placeholder: "Search, or state:exited host:nas label:team=web port:8080", "aria-label": "Search containers", value: query, autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.draw(true); } });
+    panel.append(h("h1", { class: "unseen" }, "Containers"), this.toolbar(), this.chips, this.hostNote, this.summary, this.empty, this.table.node);
     this.table.body.addEventListener("pointerleave", () => this.draw(true));
     this.draw(true);
   }
@@ -98,6 +102,7 @@ class ContainersView {
   /** @param {boolean} mayMove whether rows may change places; not under a pointer */
   draw(mayMove) {
     this.drawHosts();
+    prefs.writeHere("looking", { host: this.host, query: this.query, filters: [...this.filters] });
     const all = store.allRows().filter((row) => !this.host || row.host.hostId === this.host);
     const fits = matcher(this.query);
     const found = all.filter(fits);
@@ -112,7 +117,7 @@ class ContainersView {
 
   drawHosts() {
     const hosts = store.allHosts();
-    if (this.host && !hosts.some((host) => host.hostId === this.host)) this.host = "";
+    if (store.loaded && this.host && !hosts.some((host) => host.hostId === this.host)) this.host = "";
     const options = [{ value: "", text: `All hosts (${hosts.length})` }, ...hosts.map((host) => ({
       value: host.hostId,
       text: `${host.hostId} · ${SOURCES[host.source] ?? host.source}${store.isSilent(host) ? " · stale" : ""}`,
@@ -126,26 +131,20 @@ class ContainersView {
     this.drawHostNote();
   }
 
-  /** How current the chosen host is, or how many are not. */
+  /** How current the chosen host is, or which hosts are not. */
   drawHostNote() {
     const host = this.host ? store.hostOf(this.host) : null;
     const stale = store.allHosts().filter((one) => store.isSilent(one));
-    setAttribute(this.hostNote, "data-kind", (host ? store.isSilent(host) : stale.length) ? "stale" : "fresh");
-    if (host) {
-      const age = duration(serverNow() - Date.parse(host.receivedAt));
-      const engine = host.engine?.version ? `, engine ${host.engine.version}` : "";
-      const text = store.isSilent(host) ? `Stale: last report ${age} ago. What is shown is its last known state.` : `Last report ${age} ago${engine}.`;
-      const forget = session.isAdmin() && store.isSilent(host)
-        ? h("button", { type: "button", class: "danger", onclick: () => this.forget(host) }, "Forget this host") : null;
-      fill(this.hostNote, foreign(host.hostname ?? host.hostId), ` · ${text} `, forget);
-    } else {
-      fill(this.hostNote, stale.length ? `Stale: ${stale.map((one) => one.hostId).slice(0, 5).join(", ")}${stale.length > 5 ? ` and ${stale.length - 5} more` : ""}` : null);
-    }
-    this.hostNote.hidden = this.hostNote.childNodes.length === 0;
+    const isStale = host ? store.isSilent(host) : stale.length > 0;
+    setAttribute(this.hostNote, "data-kind", isStale ? "stale" : "fresh");
+    setText(this.hostText, host ? hostLine(host, isStale) : staleLine(stale));
+    this.forgetButton.hidden = !(host && isStale && session.isAdmin());
+    this.hostNote.hidden = this.hostText.textContent === "";
   }
 
-  /** @param {import("../types.js").Host} host */
-  async forget(host) {
+  async forget() {
+    const host = store.hostOf(this.host);
+    if (!host) return;
     const sure = await confirm({ title: `Forget ${host.hostId}?`, text: `${host.hostId} and its ${host.containerCount} containers disappear from this page. If its agent reports again, it comes back.`, action: "Forget host", danger: true });
     if (!sure) return;
     try {
@@ -227,6 +226,26 @@ class ContainersView {
       ...members.map((row) => ({ key: row.key, item: row })),
     ]);
   }
+}
+
+/** @param {import("../types.js").Host} host */
+function age(host) {
+  return duration(serverNow() - Date.parse(host.receivedAt));
+}
+
+/** @param {import("../types.js").Host} host @param {boolean} isStale */
+function hostLine(host, isStale) {
+  // Directional marks in a name a host chose for itself end with it.
+  const name = `\u2068${host.hostname ?? host.hostId}\u2069`;
+  if (isStale) return `${name} is stale: its last report is ${age(host)} old. What is shown is its last known state.`;
+  return `${name} reported ${age(host)} ago${host.engine?.version ? `, engine \u2068${host.engine.version}\u2069` : ""}.`;
+}
+
+/** @param {import("../types.js").Host[]} stale */
+function staleLine(stale) {
+  if (stale.length === 0) return "";
+  const more = stale.length > STALE_NAMED ? ` and ${stale.length - STALE_NAMED} more` : "";
+  return `Stale: ${stale.slice(0, STALE_NAMED).map((host) => `${host.hostId} (last report ${age(host)} ago)`).join(", ")}${more}.`;
 }
 
 /** @param {HTMLElement} panel */

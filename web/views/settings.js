@@ -33,8 +33,8 @@ function passwordForm() {
 /** @param {HTMLElement} panel */
 export function mount(panel) {
   const line = addHostLine();
-  panel.append(h("div", { class: "page" }, h("h2", {}, "Settings"), themeChoice(),
-    h("section", {}, h("h3", {}, "Add a host"), h("p", {}, "On a machine with Docker, jq and curl:"), h("pre", { tabindex: "0" }, h("code", {}, line)), copyButton(line, "the line", "Copy the line")),
+  panel.append(h("div", { class: "page" }, h("h1", {}, "Settings"), themeChoice(),
+    h("section", {}, h("h2", {}, "Add a host"), h("p", {}, "On a machine with Docker, jq and curl:"), h("pre", { tabindex: "0" }, h("code", {}, line)), copyButton(line, "the line", "Copy the line")),
     passwordForm(), h("p", {}, h("a", { href: "api/docs" }, "API documentation"))));
   return { shown: () => {}, unmount: () => {} };
 }

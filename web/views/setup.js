@@ -19,5 +19,6 @@ export function mount(panel, code) {
       session.begin(signedIn, false);
     },
   }));
+  panel.append(h("p", { class: "hint" }, "There is an admin already? ", h("a", { href: "#/containers" }, "Sign in"), "."));
   username.input.focus();
 }

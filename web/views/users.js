@@ -17,7 +17,7 @@ class UsersView {
   /** @param {HTMLElement} panel */
   constructor(panel) {
     this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Accounts" }, h("p", { class: "loading" }, "Loading …"));
-    panel.append(h("div", { class: "page" }, h("h2", {}, "Users"), h("p", {}, "Members see everything; only admins change anything."), this.list, this.addForm()));
+    panel.append(h("div", { class: "page" }, h("h1", {}, "Users"), h("p", {}, "Members see everything; only admins change anything."), this.list, this.addForm()));
     this.load();
   }
 
@@ -92,8 +92,9 @@ class UsersView {
   addForm() {
     const username = field("Username", { autocomplete: "off", required: true, maxlength: 64, autocapitalize: "none", spellcheck: "false" });
     const password = field("Password, 8 characters or more", { type: "password", autocomplete: "new-password", required: true, minlength: 8, maxlength: 1024 });
-    const role = h("select", { "aria-label": "Role" }, h("option", { value: "member" }, "member"), h("option", { value: "admin" }, "admin"));
-    const node = form({ title: "Add a user", fields: [username.node, password.node, role], action: "Add user", submit: async () => {
+    const role = h("select", {}, h("option", { value: "member" }, "member"), h("option", { value: "admin" }, "admin"));
+    const roleField = h("label", { class: "field" }, h("span", {}, "Role"), role);
+    const node = form({ title: "Add a user", fields: [username.node, password.node, roleField], action: "Add user", submit: async () => {
       await call("POST", "api/users", { username: username.input.value, password: password.input.value, role: role.value });
       notice(`Added ${username.input.value}`);
       node.reset();
