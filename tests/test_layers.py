@@ -44,7 +44,7 @@ MAY_USE_AIOHTTP_WEB = {"api", "app", "keys"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 # One command fetches the agent, so it is one file, its manual and jq program included.
-MAX_AGENT_LINES = 600
+MAX_AGENT_LINES = 650
 
 PYTHON = sorted(PACKAGE.rglob("*.py"))
 PAGE = sorted(path for path in WEB.rglob("*.js") if "vendor" not in path.parts)
