@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.web.site import CHROMIUM, CHROMIUM_ARGS, Site, Watch, sign_in
+from tests.web.site import CHROMIUM, CHROMIUM_ARGS, Site, Watch, enter
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 740}
@@ -73,5 +73,5 @@ def page(open_page: Callable[..., Page]) -> Page:
 @pytest.fixture
 def admin_page(page: Page, site: Site) -> Page:
     """The page with the admin signed in."""
-    sign_in(page, site)
+    enter(page, site)
     return page

@@ -86,10 +86,11 @@ export class Table {
     const first = Math.max(0, Math.floor(top / height) - OVERSCAN);
     const last = Math.min(this.lines.length, Math.ceil((top + this.node.clientHeight) / height) + OVERSCAN);
     const wanted = new Set();
+    const nodes = [];
     for (let index = first; index < last; index += 1) {
       const line = /** @type {Line<T>} */ (this.lines[index]);
       wanted.add(line.key);
-      this.place(line, index, height);
+      nodes.push(this.place(line, index, height));
     }
     for (const [key, row] of this.shown) {
       if (wanted.has(key)) continue;
@@ -100,13 +101,32 @@ export class Table {
       this.shown.delete(key);
       if (hadFocus) this.node.focus({ preventScroll: true });
     }
+    this.order(nodes);
+  }
+
+  /**
+   * Bring rows into the order they are seen in, which is the order they are
+   * read and tabbed through. The row that has the focus would lose it by being
+   * moved, so the others move around it.
+   * @param {Element[]} nodes
+   */
+  order(nodes) {
+    nodes.forEach((node, index) => {
+      const there = this.body.children[index];
+      if (there === node) return;
+      if (!node.contains(document.activeElement)) {
+        this.body.insertBefore(node, there ?? null);
+        return;
+      }
+      while (this.body.children[index] !== node) this.body.append(/** @type {Element} */ (this.body.children[index]));
+    });
   }
 
   rowHeight() {
     return Number.parseFloat(getComputedStyle(this.node).getPropertyValue("--row-height")) || 40;
   }
 
-  /** @param {Line<T>} line @param {number} index @param {number} height */
+  /** @param {Line<T>} line @param {number} index @param {number} height @returns {Element} */
   place(line, index, height) {
     let row = this.shown.get(line.key);
     if (!row) {
@@ -122,6 +142,7 @@ export class Table {
     setAttribute(row.node, "aria-rowindex", String(index + 2));
     const transform = `translateY(${index * height}px)`;
     if (row.node.style.transform !== transform) row.node.style.setProperty("transform", transform);
+    return row.node;
   }
 
   /** @param {{node: HTMLElement, cells: HTMLElement[]}} row */
