@@ -1,0 +1,50 @@
+"""The services on a real database, without a server around them."""
+
+from collections.abc import AsyncIterator
+
+import argon2
+import pytest
+
+from archnest.auth.passwords import Passwords
+from archnest.auth.sessions import Sessions
+from archnest.config import Config
+from archnest.store.database import DATABASE_NAME, Database
+from archnest.store.users import UserRow, insert_user
+
+NOW = 1_800_000_000.0
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def database(config: Config) -> AsyncIterator[Database]:
+    """A migrated database."""
+    async with Database.open(config.data_dir / DATABASE_NAME) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sessions(config: Config, database: Database) -> Sessions:
+    """Sessions of an hour, signed with the secret of the data folder."""
+    assert config.jwt_secret is not None
+    return Sessions(config.jwt_secret, 3600, database)
+
+
+@pytest.fixture
+async def ada(database: Database) -> UserRow:
+    """An admin."""
+    return await insert_user(database, "ada", "admin", QUICK.hash(PASSWORD), NOW)
+
+
+@pytest.fixture
+async def mel(database: Database) -> UserRow:
+    """A member."""
+    return await insert_user(database, "mel", "member", QUICK.hash(PASSWORD), NOW)
+
+
+@pytest.fixture
+async def passwords() -> AsyncIterator[Passwords]:
+    """Hashes that cost next to nothing."""
+    quick = Passwords(QUICK)
+    yield quick
+    quick.close()
