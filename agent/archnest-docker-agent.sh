@@ -31,10 +31,8 @@ readonly USAGE='usage: archnest-docker-agent.sh [--print | --loop SECONDS | --ch
 # What jq makes of the gathered files; see docs/agent.md for every rule.
 # Regular expressions are those of server/archnest/masking.py.
 IFS= read -r -d '' ASSEMBLE <<'JQ' || true
-def is_secret: ascii_upcase
-  | contains("PASS") or contains("SECRET") or contains("TOKEN")
-    or contains("KEY") or contains("PRIVATE") or contains("CREDENTIAL");
-def blank: "[ \\t\\r\\n\\f\\x0b]";
+def is_secret: test("[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn]|[Kk][Ee][Yy]"
+  + "|[Pp][Rr][Ii][Vv][Aa][Tt][Ee]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]");
 def mask_userinfo:
   [match("^[^ \\t\\r\\n\\f\\x0b/?#:]*:(?![0-9]{1,5}(?:[/?#, \\t\\r\\n\\f\\x0b]|\\z))(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
   | if length == 0 then null else .[0].captures[0] end;
@@ -58,7 +56,9 @@ def mask_text: (if length > 65536 then .[:65536] else . end)
   | (if contains("://") then mask_urls else . end)
   | if contains("-") and is_secret then if is_hostile then "********" else mask_options end else . end;
 def cut: if length > 32768 then .[:32767] + "…" else . end;
-def mask($key): if $key | is_secret then "********" else mask_text | cut end;
+# jq needs 30 µs to search one key, and hosts have thousands but few distinct ones.
+def secret_keys: reduce (unique[] | select(is_secret)) as $key ({}; .[$key] = true);
+def mask($key; $secret): if $secret[$key] then "********" else mask_text | cut end;
 def text: if . == null then null else tostring | cut end;
 def listed: if length > 1000 then .[:1000] else . end;
 # jq 1.6 writes 100000000000000000 as 1e+17, which is no whole number to a reader.
@@ -127,24 +127,24 @@ def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destin
       | select(.key as $path | all($mounts[]; .destination != $path))
       | {type: "tmpfs", source: null, destination: (.key | text),
          rw: (.value // "" | split(",") | any(. == "ro") | not)}] | listed;
-def env: [(.Config.Env // [])[] | split("=") | {key: (.[0] | cut), value: (.[1:] | join("="))}
-  | .key as $key | .value |= mask($key)] | listed;
-def labels: (.Config.Labels // {}) | to_entries | listed
-  | map(.key as $key | .key |= cut | .value |= (tostring | mask($key))) | from_entries;
+def env($secret): [(.Config.Env // [])[] | split("=") | .[0] as $key
+  | {key: ($key | cut), value: (.[1:] | join("=") | mask($key; $secret))}] | listed;
+def labels($secret): (.Config.Labels // {}) | to_entries | listed
+  | map(.key as $key | .key |= cut | .value |= (tostring | mask($key; $secret))) | from_entries;
 def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
   | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
     then "on-failure:\(.MaximumRetryCount)" else $name end;
 def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
   then null else .ExitCode end;
-def container($seen; $stats; $memory): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
+def container($seen; $stats; $memory; $secret): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
   image: (.Config.Image // .ImageName // .Image // "" | text), imageId: (.Image | text),
   state: (.State.Status // $seen.state // ""), status: ($seen.status | some),
   createdAt: (.Created | time), startedAt: (.State.StartedAt | time), finishedAt: (.State.FinishedAt | time),
   exitCode: exit_code, oomKilled: .State.OOMKilled,
   restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
-  ports: ports, networks: networks, mounts: mounts, env: env,
-  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: labels,
+  ports: ports, networks: networks, mounts: mounts, env: env($secret),
+  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: labels($secret),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
     | if . == null then null else settled($one; $memory) end)};
 # What `ps` alone tells of a container that cannot be inspected; podman gives
@@ -166,12 +166,14 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
 | ([$answers[] | select(has("ApiVersion"))][0]) as $version
 | engine($info; $version) as $engine
 | ($inspected[0] // []) as $inspected
+| ([$inspected[] | try (.Config.Env // [] | .[] | split("=")[0]) catch empty,
+    try (.Config.Labels // {} | keys[]) catch empty] | secret_keys) as $secret
 | ($seen | map({key: .id, value: .}) | from_entries) as $by_id
 | ($inspected | map({key: .Id, value: true}) | from_entries) as $known
 | ($errors | split("\n") | map(select(test("no such"; "i")))) as $vanished
 | {hostId: $host_id, hostname: $hostname, agentVersion: $agent_version, reportedAt: $now,
    engine: $engine,
-   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal) catch ($by_id[$one.Id] | unreadable)]
+   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal; $secret) catch ($by_id[$one.Id] | unreadable)]
      + [$seen[] | . as $one | select($known[.id] == null and all($vanished[]; contains($one.id) | not)) | unreadable])}
 JQ
 readonly ASSEMBLE
@@ -504,12 +506,6 @@ report_once() {
   push_report "$work/report.json.gz"
 }
 
-# print_once: gather and print.
-print_once() {
-  make_workspace
-  collect_report
-}
-
 # offset: seconds into the interval, the same for a host always, so that the
 # hosts of a fleet that start together do not all report together.
 offset() {
@@ -592,7 +588,7 @@ main() {
   apply_settings
   if [[ "$mode" == --check ]]; then check; return 0; fi
   require_tools
-  if [[ "$mode" == --print ]]; then print_once; return 0; fi
+  if [[ "$mode" == --print ]]; then make_workspace; collect_report; return 0; fi
   require_server
   take_lock
   if [[ "$mode" == --loop ]]; then loop; else report_once; fi
