@@ -123,7 +123,7 @@ def repr_of(entry: dict[str, Any]) -> str:
 
 def as_told(one: dict[str, Any]) -> dict[str, Any]:
     """A reported container with lists in a fixed order and words apart."""
-    told = {key: ordered(one[key]) for key in ("ports", "networks", "mounts")}
+    told: dict[str, Any] = {key: ordered(one[key]) for key in ("ports", "networks", "mounts")}
     told |= {key: shlex.split(one[key] or "") for key in ("entrypoint", "command")}
     return one | told
 

@@ -45,7 +45,7 @@ def test_the_service_is_hardened(setting: str) -> None:
 
 def test_the_service_is_exposed_little(tmp_path: Path) -> None:
     unit = shutil.copy(SCRIPT.parent / UNITS[0], tmp_path)
-    said = check("systemd-analyze", "security", "--offline=yes", "--threshold=40", unit)
+    said = check("systemd-analyze", "security", "--offline=yes", "--threshold=40", str(unit))
     assert "Overall exposure level" in said
 
 

@@ -129,7 +129,7 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 
 def settled(state: dict[str, dict[str, Any]]) -> bool:
     """Whether each has come to the state that its name promises."""
-    return (
+    return bool(
         state["healthy"]["State"]["Health"]["Status"] == "healthy"
         and state["unhealthy"]["State"]["Health"]["Status"] == "unhealthy"
         and state["exited-3"]["State"]["Status"] == "exited"
