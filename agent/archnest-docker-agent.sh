@@ -161,7 +161,7 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
   | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})[:$most]) as $seen
 | [inputs | fromjson? | objects] as $answers
 | ($answers | map(select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
-    | {key: (.ID // .Container // .id // "")[:12], value: sample}) | from_entries) as $stats
+    | {key: (.ID // .Container // .id // .Id // "")[:12], value: sample}) | from_entries) as $stats
 | ([$answers[] | select(has("NCPU") or has("host"))][0]) as $info
 | ([$answers[] | select(has("ApiVersion"))][0]) as $version
 | engine($info; $version) as $engine

@@ -165,3 +165,25 @@ def test_check_says_what_it_found(podman: Podman, containers: dict[str, str]) ->
     assert "ok: engine answers, 5 containers, 2 running" in done.stdout
     assert "rounded counters from podman stats" in done.stdout
     assert done.returncode == 3  # no server was named
+
+
+def test_the_docker_cli_on_podmans_socket_tells_all_but_cpu(
+    podman: Podman, containers: dict[str, str]
+) -> None:
+    socket = podman.wrapper.parent / "s"
+    service = subprocess.Popen(
+        [podman.wrapper, "system", "service", "--time", "0", f"unix://{socket}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(socket.exists, str(socket))
+        reported = by_name(printed({"DOCKER_HOST": f"unix://{socket}"}))
+    finally:
+        service.terminate()
+        service.wait(30)
+    assert {name: one["id"] for name, one in reported.items()} == containers
+    stats = reported["rich"]["stats"]
+    # Podman gives no first sample here, and one sample alone tells no CPU.
+    assert (stats["cpuPercent"], stats["pids"]) == (None, 1)
+    assert stats["memLimit"] == 64 * 2**20
