@@ -98,7 +98,9 @@ class Engine:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A private dockerd with the image IMAGE and no container."""
-    missing = [tool for tool in ("docker", "dockerd", str(BUSYBOX)) if not shutil.which(tool)]
+    missing = [
+        tool for tool in ("docker", "dockerd", "setpriv", str(BUSYBOX)) if not shutil.which(tool)
+    ]
     if missing or os.geteuid() != 0:
         pytest.fail(f"these tests need root and {', '.join(missing) or 'a dockerd of their own'}")
     folder = Path(tempfile.mkdtemp(prefix="an-", dir="/tmp"))  # unix sockets: 107 bytes at most
@@ -117,7 +119,9 @@ def engine() -> Iterator[Engine]:
 
 def start(folder: Path, engine: Engine) -> subprocess.Popen[bytes]:
     """Start dockerd with everything it keeps inside the folder."""
-    command = ["dockerd", "--data-root", f"{folder}/d", "--exec-root", f"{folder}/e"]
+    # It ends, and its containers with it, even when these tests are killed.
+    command = ["setpriv", "--pdeathsig", "TERM", "dockerd"]
+    command += ["--data-root", f"{folder}/d", "--exec-root", f"{folder}/e"]
     command += ["-H", f"unix://{engine.socket}", "-H", f"tcp://127.0.0.1:{engine.tcp_port}"]
     command += ["--pidfile", f"{folder}/pid", "--storage-driver=vfs", "--bridge=none"]
     command += ["--iptables=false", "--ip6tables=false"]
