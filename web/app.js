@@ -22,7 +22,7 @@ const panels = /** @type {Map<string, {node: HTMLElement, view: import("./views/
 const main = h("main", { class: "main" });
 const trouble = h("span", { role: "alert" });
 const countdown = h("span", {});
-const banner = h("div", { class: "banner", hidden: true }, trouble, countdown, h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
+const banner = h("section", { class: "banner", "aria-label": "Connection", hidden: true }, trouble, countdown, h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
 const tabs = new Tabs({ open: (hash) => { location.hash = hash; }, close: closeTab, move: moveTab });
 let shownBefore = false;
 let opened = /** @type {Open[]} */ ([]);

@@ -25,7 +25,7 @@ function contentType(content) {
 
 /** @param {string} path @param {string} method @param {Json} operation */
 function operationSection(path, method, operation) {
-  const [status, success] = Object.entries(operation.responses)[0];
+  const [status, success] = Object.entries(operation.responses)[0] ?? ["", {}];
   return h("section", { class: "docs-operation" },
     h("h3", {}, h("code", {}, `${method.toUpperCase()} ${path}`)),
     h("p", {}, operation.summary),

@@ -72,7 +72,7 @@ export function clock(text, now) {
  * @param {string} image
  */
 export function imageParts(image) {
-  const [reference, digest = ""] = image.split("@", 2);
+  const [reference = "", digest = ""] = image.split("@", 2);
   const colon = reference.lastIndexOf(":");
   const tagged = colon > reference.lastIndexOf("/");
   return { name: tagged ? reference.slice(0, colon) : reference, tag: tagged ? reference.slice(colon + 1) : "", digest };

@@ -66,6 +66,25 @@ export function standingOf(container, silent) {
   }
 }
 
+/** @param {import("./types.js").ContainerRow} container */
+export function isUp(container) {
+  return container.state === "running" || container.state === "paused";
+}
+
+/**
+ * How many milliseconds a container has been up: until now, or as far as it is
+ * known when it is gone or its host is silent. Null when it is not up, or its start is not reported.
+ * @param {import("./types.js").ContainerRow} container
+ * @param {import("./types.js").Host} host
+ * @param {Standing} itsStanding @param {number} now
+ */
+export function upFor(container, host, itsStanding, now) {
+  const started = Date.parse(container.startedAt ?? "");
+  if (!isUp(container) || Number.isNaN(started)) return null;
+  const until = itsStanding.current ? now : Date.parse(container.goneAt ?? host.receivedAt);
+  return until - started;
+}
+
 export const FILTERS = [
   { id: "unhealthy", label: "Unhealthy" }, { id: "restarting", label: "Restarting" },
   { id: "unknown", label: "Unknown" }, { id: "gone", label: "Gone" },

@@ -6,6 +6,8 @@ import { standingOf } from "./state.js";
 /** @typedef {import("./types.js").Row} Row */
 
 const hosts = /** @type {Map<string, {host: import("./types.js").Host, rows: Row[]}>} */ (new Map());
+/** How much of an id names a container. */
+const SHORTEST_ID = 12;
 const listeners = /** @type {Set<() => void>} */ (new Set());
 let revision = "", etag = "", staleAfterMs = 90000, heardAt = 0, silent = false;
 
@@ -42,10 +44,13 @@ export function allRows() {
   return [...hosts.values()].flatMap((entry) => entry.rows);
 }
 
-/** @param {string} hostId @param {string} reference name or id @returns {Row | null} */
+/** @param {string} hostId @param {string} reference name, id or the first 12 or more characters of one @returns {Row | null} */
 export function findRow(hostId, reference) {
   const rows = hosts.get(hostId)?.rows ?? [];
-  return rows.find((row) => row.container.name === reference) ?? rows.find((row) => row.container.id === reference) ?? null;
+  const exact = rows.find((row) => row.container.name === reference) ?? rows.find((row) => row.container.id === reference);
+  if (exact || reference.length < SHORTEST_ID) return exact ?? null;
+  const [first, second] = rows.filter((row) => row.container.id.startsWith(reference));
+  return (!second && first) || null;
 }
 
 /** @param {() => void} listener @returns {() => void} ends the subscription */

@@ -2,6 +2,7 @@
 import { foreign, fill, h, setAttribute, setText } from "../dom.js";
 import { clock, imageParts, portTexts, span } from "../format.js";
 import { serverNow } from "../api.js";
+import { upFor } from "../state.js";
 import { badge, updateBadge } from "./badge.js";
 import { cpuFigure, memoryFigure } from "./figures.js";
 import { meter, updateMeter } from "./meter.js";
@@ -78,12 +79,8 @@ function updatePorts(node, row) {
 }
 
 /** @param {Row} row */
-function uptime(row) {
-  const started = Date.parse(row.container.startedAt ?? "");
-  if (row.container.state !== "running" || Number.isNaN(started)) return null;
-  // A silent host's containers are known to have run only until it last spoke.
-  const until = row.standing.current ? serverNow() : Date.parse(row.host.receivedAt);
-  return until - started;
+function uptime({ container, host, standing }) {
+  return upFor(container, host, standing, serverNow());
 }
 
 /** @type {ListColumn[]} */

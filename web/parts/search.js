@@ -49,7 +49,8 @@ const PLACES = {
 export function matcher(query) {
   const tests = query.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
     const colon = word.indexOf(":");
-    const place = colon > 0 ? PLACES[word.slice(0, colon)] : undefined;
+    const name = word.slice(0, Math.max(0, colon));
+    const place = Object.hasOwn(PLACES, name) ? PLACES[name] : undefined;
     const wanted = word.slice(colon + 1);
     if (place && wanted) return (/** @type {Row} */ row) => place(row, wanted);
     return (/** @type {Row} */ row) => haystack(row).includes(word);

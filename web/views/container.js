@@ -11,11 +11,12 @@ import { meter, updateMeter } from "../parts/meter.js";
 import { patch } from "../parts/patch.js";
 import { portLink } from "../parts/ports.js";
 import { projectOf } from "../parts/search.js";
-import { standingOf } from "../state.js";
+import { isUp, standingOf, upFor } from "../state.js";
 import * as store from "../store.js";
 
 /** @typedef {import("../types.js").Container} Container */
 /** @typedef {import("../types.js").ContainerDetail} Detail */
+/** @typedef {import("../state.js").Standing} Standing */
 
 /** @param {string | null | undefined} text */
 function time(text) {
@@ -27,12 +28,15 @@ function copyable(text, label) {
   return h("span", { class: "copyable" }, h("code", {}, foreign(text)), copyButton(text, label));
 }
 
-/** @param {Detail} detail @param {boolean} silent */
-function overview({ container, host }, silent) {
+/** What stands where a running container has no end yet. @param {Standing} standing */
+function stillUp(standing) {
+  return standing.current ? "still up" : "was up when last seen";
+}
+
+/** @param {Detail} detail @param {Standing} standing */
+function overview({ container, host }, standing) {
   const { name, tag, digest } = imageParts(container.image);
-  const started = Date.parse(container.startedAt ?? "");
-  const until = silent ? Date.parse(host.receivedAt) : serverNow();
-  const isUp = container.state === "running" || container.state === "paused";
+  const uptime = upFor(container, host, standing, serverNow());
   const never = container.state === "created" ? "never" : null;
   return section("Overview", facts([
     ["Name", container.name ? copyable(container.name, "the name") : absent()],
@@ -43,20 +47,19 @@ function overview({ container, host }, silent) {
     ["Full id", copyable(container.id, "the full id")],
     ["Created", time(container.createdAt) ?? absent()],
     ["Started", time(container.startedAt) ?? never ?? absent()],
-    ["Finished", time(container.finishedAt) ?? (isUp ? "still up" : never ?? absent())],
-    ["Uptime", isUp && !Number.isNaN(started) ? span(until - started) : isUp ? absent() : "not running"],
+    ["Finished", time(container.finishedAt) ?? (isUp(container) ? stillUp(standing) : never ?? absent())],
+    ["Uptime", uptime !== null ? span(uptime) : isUp(container) ? absent() : "not running"],
     ["Restart count", container.restartCount == null ? absent() : String(container.restartCount)],
     ["Restart policy", textOr(container.restartPolicy)],
   ]));
 }
 
-/** @param {Detail} detail @param {import("../state.js").Standing} standing */
+/** @param {Detail} detail @param {Standing} standing */
 function stateSection({ container }, standing) {
-  const isUp = container.state === "running" || container.state === "paused";
   return section("State and health", facts([
     ["State", h("span", {}, badge(standing), standing.current ? null : h("small", {}, " last seen as ", foreign(container.state)))],
     ["Status", textOr(container.status)],
-    ["Exit code", container.exitCode == null ? (isUp ? "still up" : container.state === "created" ? "never ran" : absent()) : String(container.exitCode)],
+    ["Exit code", container.exitCode == null ? (isUp(container) ? stillUp(standing) : container.state === "created" ? "never ran" : absent()) : String(container.exitCode)],
     ["Health", container.health == null ? absent() : container.health === "none" ? "no healthcheck" : foreign(container.health)],
     ["Out of memory", container.oomKilled == null ? absent() : container.oomKilled ? "killed" : "no"],
   ]));
@@ -185,14 +188,17 @@ class ContainerView {
 
   draw() {
     this.drawNote();
-    const detail = this.detail;
-    if (!detail) return fill(this.body, h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers")));
-    const { container, host } = detail;
-    const silent = store.isSilent(store.hostOf(host.hostId) ?? host);
-    const standing = standingOf({ ...container, ...(detail.goneAt ? { goneAt: detail.goneAt } : {}) }, silent);
+    if (!this.detail) return fill(this.body, h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers")));
+    const { host, goneAt } = this.detail;
+    const container = goneAt ? { ...this.detail.container, goneAt } : this.detail.container;
+    const detail = { host, goneAt, container };
+    const known = store.hostOf(host.hostId);
+    // What the list no longer holds is not current either.
+    const silent = !known || store.isSilent(known) || !store.findRow(this.hostId, this.reference);
+    const standing = standingOf(container, silent);
     this.body.dataset["current"] = standing.current ? "yes" : "no";
-    patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(() => JSON.stringify(this.detail?.container, null, 2), "the container as JSON", "Copy JSON")]);
-    patch(this.body, [overview(detail, silent), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
+    patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(() => JSON.stringify(this.detail?.container, null, 2), "JSON of the container", "Copy JSON")]);
+    patch(this.body, [overview(detail, standing), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
       section("Environment", filtered("Environment", container.env?.map(({ key, value }) => [key, value]) ?? null, this.queries.env, (query) => { this.queries.env = query; })),
       section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
       commandSection(detail), logsSection(detail), this.siblings()]);

@@ -32,7 +32,7 @@ class UsersView {
 
   /** @param {Account[]} users */
   draw(users) {
-    fill(this.list, h("table", { class: "listing" },
+    fill(this.list, h("table", { class: "listing accounts" },
       h("thead", {}, h("tr", {}, ["User", "Role", "Created", "Last signed in", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, users.map((user) => this.row(user)))));
   }
@@ -44,10 +44,10 @@ class UsersView {
     const isSelf = session.user()?.username === user.username;
     return h("tr", {},
       h("th", { scope: "row" }, foreign(user.username), isSelf ? h("small", {}, " (you)") : null),
-      h("td", {}, role), h("td", {}, dateTime(user.createdAt)), h("td", {}, user.lastLoginAt ? dateTime(user.lastLoginAt) : "never"),
-      h("td", { class: "buttons" },
+      h("td", {}, role), h("td", { "data-title": "Created" }, dateTime(user.createdAt)), h("td", { "data-title": "Last signed in" }, user.lastLoginAt ? dateTime(user.lastLoginAt) : "never"),
+      h("td", {}, h("div", { class: "buttons" },
         h("button", { type: "button", onclick: () => this.reset(user) }, "Set password"),
-        h("button", { type: "button", class: "danger", onclick: () => this.remove(user) }, "Remove")));
+        h("button", { type: "button", class: "danger", onclick: () => this.remove(user) }, "Remove"))));
   }
 
   /** @param {Account} user @param {object} changes */
