@@ -226,6 +226,15 @@ class TestGuessing:
         assert (await log_in(client, source="198.51.100.7")).status == 429
         assert (await log_in(client, source="192.0.2.1")).status == 200
 
+    async def test_does_not_outlast_a_password_that_an_admin_sets(
+        self, client: Client, admin: Headers, member: Headers
+    ) -> None:
+        for _ in range(5):
+            await log_in(client, "guess", MEMBER[0])
+        assert (await log_in(client, "guess", MEMBER[0])).status == 429
+        await client.patch(f"/api/users/{MEMBER[0]}", json={"password": NEW}, headers=admin)
+        assert (await log_in(client, NEW, MEMBER[0])).status == 200
+
     async def test_a_current_password_has_to_wait_too(self, client: Client, admin: Headers) -> None:
         body = {"currentPassword": "guess", "newPassword": NEW}
         statuses = [

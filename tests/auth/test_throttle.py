@@ -270,3 +270,19 @@ async def test_an_unknown_address_is_no_way_around_the_wait(throttle: Throttle) 
             async with throttle.attempt(subjects("ada", None), NOW):
                 raise WrongCredentials("wrong")
     assert await wait_of(throttle, "ada", None, NOW) > 0
+
+
+async def test_forgiving_an_account_forgets_its_failures_and_no_others(
+    throttle: Throttle, database: Database
+) -> None:
+    for name in ("ada", "ada@home", "mel"):
+        for address in (HOME, AWAY):
+            await fail(throttle, name, address, NOW, times=5)
+    await throttle.forgive("Ada")
+    restarted = Throttle(database)
+    await restarted.load(NOW)
+    elsewhere = ip_address("203.0.113.1")
+    for one in (throttle, restarted):
+        assert await wait_of(one, "ada", elsewhere, NOW) == 0
+        assert await wait_of(one, "ada@home", elsewhere, NOW) > 0
+        assert await wait_of(one, "mel", elsewhere, NOW) > 0

@@ -133,6 +133,8 @@ class Accounts:
     async def change_user(self, username: str, role: Role | None, password: str | None) -> Account:
         """Change a role or reset a password, ending the user's sessions.
 
+        A new password also ends the wait after failed attempts at the old one.
+
         Raises NotFound, Invalid when nothing is to change, or Conflict for the
         last admin.
         """
@@ -142,6 +144,8 @@ class Accounts:
         user_id, account, ended = await store.change_user(self._database, username, role, hashed)
         if ended:
             self.sessions.drop_user(user_id)
+        if password is not None:
+            await self._throttle.forgive(username)
         return account
 
     async def remove_user(self, username: str) -> None:

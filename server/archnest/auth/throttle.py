@@ -56,7 +56,7 @@ def subjects(username: str | None, address: IPv4Address | IPv6Address | None) ->
         place = str(ip_network((address, 64), strict=False))
     if username is None:
         return [f"address:{place}"]
-    name = username.lower()[:64]
+    name = _name(username)
     return [f"pair:{name}@{place}", f"address:{place}", f"user:{name}"]
 
 
@@ -101,6 +101,14 @@ class Throttle:
             self._in_flight.subtract(tried)
             self._in_flight = +self._in_flight
         await self._succeed(tried, now)
+
+    async def forgive(self, username: str) -> None:
+        """Forget an account's failures: they were guesses at a password it had."""
+        own = [subject for subject in self._counts if _name_in(subject) == _name(username)]
+        for subject in own:
+            del self._counts[subject]
+        if own:
+            await store.save_failures(self._database, {}, own)
 
     def _check(self, tried: Sequence[str], now: float) -> None:
         known_at = self._known.get(_known(tried[0]), now - KNOWN_FOR_S)
@@ -154,6 +162,16 @@ class Throttle:
         if under_way:
             failures, last_at = failures + under_way, now
         return LIMITS[subject.partition(":")[0]].wait_s(failures) - (now - last_at)
+
+
+def _name(username: str) -> str:
+    return username.lower()[:64]
+
+
+def _name_in(subject: str) -> str | None:
+    """The name a subject counts; names may hold an @, addresses do not."""
+    kind, _, rest = subject.partition(":")
+    return {"pair": rest.rpartition("@")[0], "user": rest}.get(kind)
 
 
 def _known(pair: str) -> str:
