@@ -32,15 +32,19 @@ export class Tabs {
 
   /** @param {Tab} tab */
   tab(tab) {
-    const button = h("button", { type: "button", role: "tab", id: tabId(tab.id), "aria-controls": panelId(tab.id), "data-id": tab.id, title: tab.note ?? tab.title }, foreign(tab.title));
-    button.addEventListener("click", () => this.actions.open(tab.hash));
-    const wrap = h("div", { class: "tab", role: "presentation", draggable: tab.closable }, button);
+    // No button: not every browser lets one be dragged.
+    const face = h("div", { class: "face", role: "tab", id: tabId(tab.id), "aria-controls": panelId(tab.id), "data-id": tab.id, title: tab.note ?? tab.title }, foreign(tab.title));
+    face.addEventListener("click", () => this.actions.open(tab.hash));
+    const wrap = h("div", { class: "tab", role: "presentation", draggable: String(tab.closable) }, face);
     if (!tab.closable) return wrap;
     // Not in the tab order: Delete on the tab does the same.
     wrap.append(h("button", { type: "button", class: "close", tabindex: "-1", "aria-hidden": "true", title: `Close ${tab.title}`, onclick: () => this.actions.close(tab.id) }, "×"));
     wrap.addEventListener("auxclick", (event) => { if (event.button === 1) this.actions.close(tab.id); });
     wrap.addEventListener("mousedown", (event) => { if (event.button === 1) event.preventDefault(); });
-    wrap.addEventListener("dragstart", () => { this.dragged = tab.id; });
+    wrap.addEventListener("dragstart", (event) => {
+      this.dragged = tab.id;
+      event.dataTransfer?.setData("text/plain", tab.title);
+    });
     wrap.addEventListener("dragover", (event) => event.preventDefault());
     wrap.addEventListener("drop", () => this.drop(tab.id));
     return wrap;
@@ -65,6 +69,8 @@ export class Tabs {
     const id = tabs[index]?.dataset["id"] ?? "";
     if (event.ctrlKey && event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       this.actions.move(id, event.key === "ArrowLeft" ? -1 : 1);
+    } else if (event.key === "Enter" || event.key === " ") {
+      tabs[index]?.click();
     } else if (event.key === "Delete") {
       this.actions.close(id);
     } else {

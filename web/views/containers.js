@@ -181,6 +181,9 @@ class ContainersView {
   drawEmpty(known, shown) {
     this.table.node.hidden = shown === 0;
     this.empty.hidden = shown > 0;
+    const kind = shown > 0 ? "" : !store.loaded ? "loading" : known === 0 && store.allHosts().length === 0 ? "start" : known === 0 ? "none" : "filtered";
+    // Without a host there is nothing to search or to filter.
+    setAttribute(/** @type {Element} */ (this.empty.parentElement), "data-start", kind === "start" ? "yes" : null);
     if (this.empty.dataset["kind"] === kind) return;
     this.empty.dataset["kind"] = kind;
     if (kind === "loading") fill(this.empty, h("p", {}, "Waiting for the first answer …"));
