@@ -1,0 +1,1 @@
+"""Hosts whose Docker Engine the server asks itself."""
