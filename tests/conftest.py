@@ -21,7 +21,7 @@ from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.migrate import migrate
 from tests.factories import ADMIN, AGENT, AGENT_TOKEN, MEMBER, bearer
 
-pytest_plugins = ["tests.engine.dockerd"]
+pytest_plugins = ["tests.engine.dockerd", "tests.sources.transports"]
 
 Client = TestClient[Any, Any]
 

@@ -1,0 +1,238 @@
+"""From how a source is reached to a Docker client that cannot be led astray.
+
+Every request has a deadline, no redirect is followed (a hostile engine could
+lead the server to an internal address), and no answer grows beyond a bound.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiodocker import Docker
+
+from archnest.sources.failures import SourceFailure, explained
+from archnest.sources.ssh import ssh_address, ssh_connector
+
+OLDEST_API = (1, 24)
+NEWEST_API = (1, 52)
+REQUEST_S = 20.0
+CONNECT_S = 10.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_CONNECTIONS = 30
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How an engine is reached; files are paths, the host key a line of OpenSSH's form."""
+
+    kind: str
+    address: str
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    host_key: str | None = None
+
+    def check(self) -> None:
+        """Raise ValueError saying what is wrong with the words themselves."""
+        if self.kind == "docker-ssh":
+            ssh_address(self.address)
+            if self.key_file is None:
+                raise ValueError("docker-ssh needs keyFile, the path of a private key")
+        elif self.kind == "docker-socket":
+            if not self.address.startswith("/"):
+                raise ValueError("the form of a socket is an absolute path")
+        else:
+            tcp_address(self.address)
+            if (self.cert_file is None) != (self.key_file is None):
+                raise ValueError("certFile and keyFile belong together")
+            if self.cert_file is not None and self.ca_file is None:
+                raise ValueError("certFile needs caFile: without it there is no TLS")
+
+    @property
+    def warning(self) -> str | None:
+        """What the admin should know about this way; None when there is nothing."""
+        if self.kind != "docker-tcp" or self.ca_file is not None:
+            return None
+        host, _ = tcp_address(self.address)
+        if _is_loopback(host):
+            return None
+        return (
+            "Without TLS anyone on the network can read this traffic, and anyone who reaches"
+            " the engine's port is root on that host."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A connected engine: what it says of itself, and how to ask it."""
+
+    docker: Docker
+    version: dict[str, Any]
+    api: Version
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The JSON answer to a GET; raises what aiodocker and aiohttp raise."""
+        return await self.docker._query_json(path, params=params)
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether podman answers, whose counters differ."""
+        parts = self.version.get("Components") or []
+        return any("podman" in str(part.get("Name")).lower() for part in parts)
+
+
+@contextlib.asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[Client]:
+    """A client in the highest API version that both sides know.
+
+    Raises SourceFailure when it cannot be reached or is too old or too new.
+    """
+    base, connector = await _connector(target)
+    timeout = aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        response_class=_BoundedResponse,
+        middlewares=(_refuse_redirects,),
+        trust_env=False,
+    )
+    try:
+        version = await _version(session, base)
+        api = negotiated(version)
+        name = f"v{api[0]}.{api[1]}"
+        async with Docker(
+            base, connector=connector, session=session, timeout=timeout, api_version=name
+        ) as docker:
+            yield Client(docker, version, api)
+    finally:
+        await session.close()
+
+
+def negotiated(version: dict[str, Any]) -> Version:
+    """The highest API version that both know; raises SourceFailure when there is none."""
+    newest = _parsed(version.get("ApiVersion"))
+    oldest = _parsed(version.get("MinAPIVersion") or "1.12")
+    if newest is None or oldest is None:
+        raise SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
+    if newest < OLDEST_API:
+        raise SourceFailure(
+            "api-too-old",
+            f"the engine speaks API {version['ApiVersion']} at most;"
+            f" {OLDEST_API[0]}.{OLDEST_API[1]} or newer is needed",
+        )
+    if oldest > NEWEST_API:
+        raise SourceFailure(
+            "api-too-new",
+            f"the engine takes API {version['MinAPIVersion']} or newer;"
+            f" this server speaks {NEWEST_API[0]}.{NEWEST_API[1]} at most",
+        )
+    return min(newest, NEWEST_API)
+
+
+def tcp_address(text: str) -> tuple[str, int]:
+    """Host and port of host:port or [v6]:port; raises ValueError for anything else."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
+    if match is None or not 0 < int(match[3]) < 65536:
+        raise ValueError("the form of a TCP address is host:port")
+    return match[1] or match[2], int(match[3])
+
+
+async def _connector(target: Target) -> tuple[str, aiohttp.BaseConnector]:
+    """The base URL and what connects to it; raises SourceFailure."""
+    try:
+        target.check()
+        if target.kind == "docker-ssh":
+            connector = await ssh_connector(target.address, target.key_file, target.host_key)
+            return "http://localhost", connector
+        if target.kind == "docker-socket":
+            path = target.address
+            return "http://localhost", aiohttp.UnixConnector(path, limit=MAX_CONNECTIONS)
+        if target.ca_file is None:
+            tcp = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, use_dns_cache=False)
+            return f"http://{target.address}", tcp
+        context = await asyncio.to_thread(_tls, target)
+        secure = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=context, use_dns_cache=False)
+    except ssl.SSLError as error:
+        detail = "the certificate or key files are not PEM, or do not belong together"
+        raise SourceFailure("tls-failed", f"{detail}: {error.reason or error}") from error
+    except (OSError, ValueError) as error:
+        raise explained(error) from error
+    return f"https://{target.address}", secure
+
+
+def _tls(target: Target) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=target.ca_file)
+    if target.cert_file is not None:
+        # Without a password callback OpenSSL would ask on the server's terminal.
+        context.load_cert_chain(target.cert_file, target.key_file, password=lambda: b"")
+    return context
+
+
+async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
+    try:
+        async with session.get(f"{base}/version") as response:
+            body = await response.read()
+            if response.status != 200:
+                raise SourceFailure(
+                    "not-an-engine", f"the answer to /version has status {response.status}"
+                )
+        version = json.loads(body)
+        if not isinstance(version, dict):
+            raise ValueError("not an object")
+    except Exception as error:
+        failure = explained(error)
+        if failure.kind == "disconnected" and base.startswith("https:"):
+            # TLS 1.3 tells of a refused client certificate only after the handshake.
+            failure = SourceFailure(
+                "authentication-failed", "the engine refuses the client certificate, or wants one"
+            )
+        raise failure from error
+    return version
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        raise SourceFailure("not-an-engine", "what answers there leads elsewhere; not followed")
+    return response
+
+
+class _BoundedResponse(aiohttp.ClientResponse):
+    """A response whose body is read up to a bound."""
+
+    async def read(self) -> bytes:
+        """The body; raises SourceFailure beyond MAX_ANSWER_BYTES."""
+        if self._body is None:
+            parts, size = [], 0
+            async for part in self.content.iter_chunked(65_536):
+                size += len(part)
+                if size > MAX_ANSWER_BYTES:
+                    self.close()
+                    raise SourceFailure("answer-too-large", "the engine's answer is too large")
+                parts.append(part)
+            self._body = b"".join(parts)
+            self.release()
+        return self._body
+
+
+def _parsed(text: object) -> Version | None:
+    match = re.fullmatch(r"([0-9]{1,3})\.([0-9]{1,3})", text) if isinstance(text, str) else None
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

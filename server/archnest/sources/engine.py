@@ -1,0 +1,199 @@
+"""One engine, watched: its containers as reports, at once when their state changes.
+
+Frugal: containers are inspected anew only when an event names them or the
+list shows another state; statistics are taken on an interval, a bounded
+number at a time, of running containers alone.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiodocker
+import msgspec
+
+from archnest.model.limits import MAX_CONTAINERS
+from archnest.model.report import Container, Engine, Report, Stats
+from archnest.sources.connect import Client, Target, connected
+from archnest.sources.containers import Inspected, Listed, container_of, engine_of, unreadable
+from archnest.sources.failures import SourceFailure
+from archnest.sources.stats import Sample, stats_of
+
+POLL_S = 15.0
+STATS_S = 15.0
+SETTLE_S = 0.2
+"""Events come in bursts; those of so short a time share one look."""
+AT_ONCE = 10
+ONE_SHOT_API = (1, 44)
+"""Before Docker 25 the quick reading is unreliable; those take two a second apart themselves."""
+EVENTS = [
+    *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause"),
+    *("destroy", "rename", "update", "health_status"),
+]
+RESETTING = ("start", "die", "restart")
+"""What begins the counters anew."""
+
+Publish = Callable[[Report], Awaitable[object]]
+
+
+async def watch(host_id: str, target: Target, publish: Publish) -> None:
+    """Publish the engine's reports for as long as it answers; raises when it does not.
+
+    A quiet engine is reported every POLL_S. What `publish` raises ends it too.
+    """
+    async with connected(target) as client:
+        watched = _Watched(host_id, client, publish)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watched.hear())
+            tasks.create_task(watched.measure())
+            tasks.create_task(watched.report())
+
+
+async def described(target: Target) -> Engine:
+    """What the engine says of itself, asked once; raises SourceFailure and what clients raise."""
+    async with connected(target) as client:
+        info = await client.get("info")
+        await client.get("containers/json", limit="1")
+        return engine_of(client.version, info)
+
+
+class _Watched:
+    """The state of one watch."""
+
+    def __init__(self, host_id: str, client: Client, publish: Publish) -> None:
+        self._host_id = host_id
+        self._client = client
+        self._publish = publish
+        self._listed: dict[str, Listed] = {}
+        self._inspected: dict[str, Inspected] = {}
+        self._samples: dict[str, Sample] = {}
+        self._stats: dict[str, Stats] = {}
+        self._named: set[str] = set()
+        self._wake = asyncio.Event()
+        self._seen = asyncio.Event()
+
+    async def hear(self) -> None:
+        """Note what events name; raises SourceFailure when the stream ends."""
+        events = self._client.docker.events
+        subscriber = events.subscribe(create_task=False)  # type: ignore[no-untyped-call]
+        filters = json.dumps({"type": ["container"], "event": EVENTS})
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(events.run(filters=filters))
+            while (event := await subscriber.get()) is not None:
+                self._note(event)
+        raise SourceFailure("disconnected", "the engine closed the connection")
+
+    def _note(self, event: dict[str, Any]) -> None:
+        # Newer engines leave out the short forms at the top.
+        container_id = str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
+        self._named.add(container_id)
+        if (event.get("Action") or event.get("status")) in RESETTING:
+            self._samples.pop(container_id, None)
+            self._stats.pop(container_id, None)
+        self._wake.set()
+
+    async def report(self) -> None:
+        """Look and publish, at the latest every POLL_S."""
+        info = await self._client.get("info")
+        engine = engine_of(self._client.version, info)
+        hostname = str(info.get("Name") or "") or None
+        while True:
+            await self._look()
+            self._seen.set()
+            await self._publish(
+                Report(self._host_id, self._containers(), hostname=hostname, engine=engine)
+            )
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
+                await asyncio.sleep(SETTLE_S)
+            except TimeoutError:
+                self._inspected.clear()
+            self._wake.clear()
+
+    async def measure(self) -> None:
+        """Take statistics every STATS_S and have them shown."""
+        await self._seen.wait()
+        while True:
+            running = [one.id for one in self._listed.values() if one.state == "running"]
+            await self._each(running, self._sample)
+            for gone in self._samples.keys() - self._listed.keys():
+                self._samples.pop(gone, None)
+                self._stats.pop(gone, None)
+            self._wake.set()
+            await asyncio.sleep(STATS_S)
+
+    async def _look(self) -> None:
+        """List all containers and inspect those that may have changed."""
+        named, self._named = self._named, set()
+        answer = await self._client.get("containers/json", all="1")
+        listed = {one.id: one for one in msgspec.convert(answer, list[Listed])[:MAX_CONTAINERS]}
+        for known, one in list(self._inspected.items()):
+            if known in named or known not in listed or one.state.status != listed[known].state:
+                del self._inspected[known]
+        self._listed = listed
+        await self._each([one for one in listed if one not in self._inspected], self._inspect)
+
+    def _containers(self) -> list[Container]:
+        return [self._container(one) for one in self._listed.values()]
+
+    def _container(self, listed: Listed) -> Container:
+        inspected = self._inspected.get(listed.id)
+        if inspected is None:
+            return unreadable(listed)
+        return container_of(inspected, listed, self._stats.get(listed.id))
+
+    async def _inspect(self, container_id: str) -> None:
+        """Inspect one; what vanished meanwhile is not listed, what is odd stays unread."""
+        try:
+            answer = await self._client.get(f"containers/{container_id}/json")
+            self._inspected[container_id] = msgspec.convert(answer, Inspected)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                self._listed.pop(container_id, None)
+            elif error.status >= 900:
+                raise
+        except (msgspec.ValidationError, TimeoutError):
+            return
+
+    async def _sample(self, container_id: str) -> None:
+        """Take one container's statistics; one that hangs or is odd has none."""
+        one_shot = {"one-shot": "1"} if self._client.api >= ONE_SHOT_API else {}
+        stats: Stats | None = None
+        sample: Sample | None = None
+        try:
+            answer = await self._client.get(
+                f"containers/{container_id}/stats", stream="0", **one_shot
+            )
+            sample = msgspec.convert(answer, Sample)
+            before = self._samples.get(container_id)
+            stats = stats_of(sample, before, wall_clock=self._client.is_podman)
+        except aiodocker.DockerError as error:
+            if error.status >= 900:
+                raise
+        except (msgspec.ValidationError, TimeoutError):
+            pass
+        _keep(self._samples, container_id, sample)
+        _keep(self._stats, container_id, stats)
+
+    async def _each(self, ids: list[str], work: Callable[[str], Awaitable[None]]) -> None:
+        """Work on each, AT_ONCE at a time; the first failure ends all."""
+
+        # One for each round: slow statistics must not hold up a change of state.
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def bounded(one: str) -> None:
+            async with at_once:
+                await work(one)
+
+        async with asyncio.TaskGroup() as tasks:
+            for one in ids:
+                tasks.create_task(bounded(one))
+
+
+def _keep(where: dict[str, Any], key: str, value: object | None) -> None:
+    if value is None:
+        where.pop(key, None)
+    else:
+        where[key] = value

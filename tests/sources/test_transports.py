@@ -1,0 +1,174 @@
+"""Every way to an engine, and what each failure is called."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archnest.model.source import NewSource
+from archnest.pollers import examined
+from archnest.sources.connect import NEWEST_API, Target, connected, negotiated
+from archnest.sources.failures import SourceFailure
+from tests.engine.dockerd import Engine
+from tests.ports import free_port
+from tests.sources.transports import Certificates, Sshd
+
+
+def tcp(address: str, **files: str) -> NewSource:
+    return NewSource("vm-1", "docker-tcp", address, **files)
+
+
+def over_ssh(sshd: Sshd, host_key: str | None, **changes: Any) -> NewSource:
+    fields = {"address": sshd.address, "key_file": sshd.key_file, **changes}
+    return NewSource("vm-1", "docker-ssh", host_key=host_key, **fields)
+
+
+async def problem(source: NewSource) -> str | None:
+    return (await examined(source)).problem
+
+
+async def test_a_socket_a_port_and_tls_reach_the_engine(
+    engine: Engine, tls_port: int, certificates: Certificates
+) -> None:
+    files = {"ca_file": certificates.path("ca.pem")}
+    files |= {"cert_file": certificates.path("client.pem")}
+    files |= {"key_file": certificates.path("client.key")}
+    for source in (
+        NewSource("vm-1", "docker-socket", str(engine.socket)),
+        tcp(f"127.0.0.1:{engine.tcp_port}"),
+        tcp(f"127.0.0.1:{tls_port}", **files),
+    ):
+        result = await examined(source)
+        assert result.ok, result.detail
+        assert result.engine is not None
+        assert result.engine.version == engine.api("/version")["Version"]
+
+
+async def test_each_failure_of_tls_has_its_word(
+    engine: Engine, tls_port: int, certificates: Certificates
+) -> None:
+    address, ca = f"127.0.0.1:{tls_port}", certificates.path("ca.pem")
+    assert await problem(tcp(address, ca_file=certificates.path("other.pem"))) == "tls-failed"
+    assert await problem(tcp(address, ca_file=ca)) == "authentication-failed"
+    assert await problem(tcp(f"127.0.0.1:{engine.tcp_port}", ca_file=ca)) == "tls-failed"
+    assert await problem(tcp(address, ca_file=certificates.path("none.pem"))) == "not-found"
+    assert await problem(tcp(address, ca_file=certificates.path("ca.key"))) == "tls-failed"
+
+
+async def test_each_failure_of_the_network_has_its_word(tmp_path: Path) -> None:
+    assert await problem(tcp(f"127.0.0.1:{free_port()}")) == "refused"
+    assert await problem(tcp("no-such-host.invalid:2375")) == "name-unknown"
+    socket = str(tmp_path / "none.sock")
+    assert await problem(NewSource("vm-1", "docker-socket", socket)) == "not-found"
+
+
+@contextlib.asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[str]:
+    """The address of a server that says this to everyone; nothing is silence."""
+    ended: list[asyncio.Event] = []
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended.append(done := asyncio.Event())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if not answer:
+            await reader.read()  # until the other side gives up
+        writer.close()
+        await writer.wait_closed()
+        done.set()
+
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
+    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for one in ended:
+        await asyncio.wait_for(one.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "not-an-engine"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "not-an-engine"),
+        (b"SSH-2.0-OpenSSH\r\n", "not-an-engine"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"ApiVersion":"1.20"}', "api-too-old"),
+    ],
+)
+async def test_what_is_no_engine_is_told_so(answer: bytes, word: str) -> None:
+    async with answering(answer) as address:
+        assert await problem(tcp(address)) == word
+
+
+async def test_silence_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archnest.sources.connect.REQUEST_S", 0.2)
+    async with answering(b"") as address:
+        assert await problem(tcp(address)) == "timed-out"
+
+
+async def test_an_answer_without_end_is_cut(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.sources.connect.MAX_ANSWER_BYTES", 100)
+    assert await problem(tcp(f"127.0.0.1:{engine.tcp_port}")) == "answer-too-large"
+
+
+def test_the_highest_version_that_both_know_is_spoken() -> None:
+    assert negotiated({"ApiVersion": "1.41", "MinAPIVersion": "1.12"}) == (1, 41)
+    assert negotiated({"ApiVersion": "9.99", "MinAPIVersion": "1.44"}) == NEWEST_API
+    with pytest.raises(SourceFailure, match="or newer"):
+        negotiated({"ApiVersion": "9.99", "MinAPIVersion": "9.0"})
+
+
+async def test_an_unknown_host_key_is_shown_and_the_accepted_one_works(sshd: Sshd) -> None:
+    unknown = await examined(over_ssh(sshd, None))
+    assert (unknown.ok, unknown.problem) == (False, "host-key-unknown")
+    assert unknown.host_key is not None
+    assert unknown.host_key in (unknown.detail or "")
+    accepted = await examined(over_ssh(sshd, unknown.host_key))
+    assert accepted.ok, accepted.detail
+
+
+async def test_another_host_key_and_another_user_key_are_refused(sshd: Sshd) -> None:
+    shown = (await examined(over_ssh(sshd, None))).host_key
+    stranger = f"{sshd.folder}/stranger"
+    sshd.make_key("stranger")
+    assert await problem(over_ssh(sshd, shown, key_file=stranger)) == "authentication-failed"
+    missing = f"{sshd.folder}/missing"
+    assert await problem(over_ssh(sshd, shown, key_file=missing)) == "not-found"
+    assert await problem(over_ssh(sshd, "SHA256:" + "A" * 43)) == "host-key-changed"
+
+
+async def test_nothing_of_the_environment_goes_over_ssh(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHNEST_AGENT_TOKEN", "never-to-be-sent")
+    monkeypatch.setattr(tempfile, "tempdir", str(sshd.folder))
+    shown = (await examined(over_ssh(sshd, None))).host_key
+    assert (await examined(over_ssh(sshd, shown))).ok
+    assert "SSH_CONNECTION" in sshd.environment
+    assert "never-to-be-sent" not in sshd.environment
+    assert "ARCHNEST" not in sshd.environment
+    assert not list(sshd.folder.glob("tmp*")), "the socket's folder stayed behind"
+
+
+def test_only_plain_tcp_beyond_this_machine_is_warned_of() -> None:
+    assert Target("docker-tcp", "nas.lan:2375").warning
+    assert Target("docker-tcp", "nas.lan:2376", ca_file="/ca.pem").warning is None
+    assert Target("docker-tcp", "127.0.0.1:2375").warning is None
+    assert Target("docker-tcp", "[::1]:2375").warning is None
+    assert Target("docker-socket", "/var/run/docker.sock").warning is None
+
+
+@pytest.mark.parametrize("address", ["nas", "nas:0", "nas:99999", "http://nas:1", "a@b:1", "n s:1"])
+def test_addresses_of_another_form_are_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="form"):
+        Target("docker-tcp", address).check()
+
+
+async def test_a_client_speaks_the_engines_version(engine: Engine) -> None:
+    async with connected(Target("docker-socket", str(engine.socket))) as client:
+        assert client.docker.api_version == "v" + engine.api("/version")["ApiVersion"]
