@@ -13,7 +13,7 @@ WEB = CHECKOUT / "web"
 
 GROUND = {"model", "errors", "assets", "timestamps", "masking", "config"}
 SERVICES = {"ingest", "fleet", "feed", "picture"}
-BELOW_API = GROUND | SERVICES | {"store", "sources", "auth", "openapi", "keys"}
+BELOW_API = GROUND | SERVICES | {"pollers", "store", "sources", "auth", "openapi", "keys"}
 SERVER = BELOW_API | {"api", "logs"}
 
 # room: the other rooms it may import; a file of the package is a room of its own.
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": GROUND,
     "auth": GROUND | {"store"},
     **dict.fromkeys(SERVICES, GROUND | SERVICES | {"store", "sources", "auth"}),
+    "pollers": GROUND | {"ingest", "fleet", "store", "sources"},
     "openapi": GROUND | {"auth", "archnest"},
     "keys": BELOW_API - {"openapi"},
     "logs": GROUND,

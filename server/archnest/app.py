@@ -28,6 +28,7 @@ from archnest.errors import StartRefused
 from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
+from archnest.pollers import Pollers
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
@@ -55,7 +56,7 @@ def make_app(config: Config) -> web.Application:
     """
     app = web.Application(middlewares=[problems])
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest])
+    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers])
     app.on_response_prepare.append(add_policy)
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
     for route in [*ROUTES, documentation_route(ROUTES), *assets]:
@@ -230,4 +231,10 @@ async def _accounts(app: web.Application) -> AsyncIterator[None]:
 async def _ingest(app: web.Application) -> AsyncIterator[None]:
     async with Ingest(app[keys.DATABASE], app[keys.FLEET]).running() as ingest:
         app[keys.INGEST] = ingest
+        yield
+
+
+async def _pollers(app: web.Application) -> AsyncIterator[None]:
+    async with Pollers(app[keys.DATABASE], app[keys.FLEET], app[keys.INGEST]).running() as pollers:
+        app[keys.POLLERS] = pollers
         yield

@@ -23,7 +23,12 @@ from archnest.timestamps import rfc3339
 log = logging.getLogger(__name__)
 
 MAX_TOMBSTONES = 1_000
-CAPABILITIES = {"agent": ["stats"]}
+CAPABILITIES = {
+    "agent": ["stats"],
+    "docker-tcp": ["stats"],
+    "docker-socket": ["stats"],
+    "docker-ssh": ["stats"],
+}
 
 
 def elapsed_clock() -> float:
@@ -38,6 +43,8 @@ class Entry:
     picture: Picture
     stale: bool
     revision: int
+    error: str | None = None
+    """Why its engine cannot be asked now."""
 
     def host(self) -> Host:
         """The host without its containers."""
@@ -54,6 +61,7 @@ class Entry:
             agent_version=picture.agent_version,
             engine=picture.engine,
             capabilities=CAPABILITIES.get(picture.source, []),
+            error=self.error,
         )
 
 
@@ -126,6 +134,12 @@ class Fleet:
         self._removed.pop(host_id, None)
         self._show(picture, stale=stale_in_s < 0)
 
+    def note_error(self, host_id: str, error: str | None) -> None:
+        """Say why a host's engine cannot be asked, or None; a newer picture takes it back."""
+        entry = self._entries.get(host_id)
+        if entry is not None and entry.error != error:
+            self._show(entry.picture, stale=entry.stale, error=error)
+
     def remove(self, host_id: str) -> None:
         """Drop a host; readers that know it are told."""
         if self._entries.pop(host_id, None) is None:
@@ -136,10 +150,10 @@ class Fleet:
         while len(self._removed) > MAX_TOMBSTONES:
             self._forgotten_removals = self._removed.pop(next(iter(self._removed)))
 
-    def _show(self, picture: Picture, *, stale: bool) -> None:
+    def _show(self, picture: Picture, *, stale: bool, error: str | None = None) -> None:
         self._number += 1
         self._entries.pop(picture.host_id, None)
-        self._entries[picture.host_id] = Entry(picture, stale, self._number)
+        self._entries[picture.host_id] = Entry(picture, stale, self._number, error)
 
     def _notice_silence(self) -> None:
         now = self._clock()
@@ -148,7 +162,8 @@ class Fleet:
             if stale_at >= now:
                 return
             del self._stale_at[host_id]
-            self._show(self._entries[host_id].picture, stale=True)
+            silent = self._entries[host_id]
+            self._show(silent.picture, stale=True, error=silent.error)
 
     def _newer_than(self, number: int) -> Iterator[Entry]:
         for entry in reversed(self._entries.values()):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import aiosqlite
 import msgspec
 
-from archnest.errors import NotFound, StoreUnavailable
+from archnest.errors import Conflict, NotFound, StoreUnavailable
 from archnest.fleet import Fleet
 from archnest.masking import mask_container
 from archnest.model.report import Receipt, Report
@@ -22,6 +22,8 @@ from archnest.store.hosts import forget_hosts, save_reports
 from archnest.timestamps import rfc3339
 
 MAX_WAITING = 20_000
+AGENT = "agent"
+"""The source of reports that are pushed."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,11 +58,17 @@ class Ingest:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def accept(self, report: Report, now: float, source: str = "agent") -> Receipt:
+    async def accept(self, report: Report, now: float, source: str = AGENT) -> Receipt:
         """Mask and store a report; returns once it is durable and visible.
 
-        `now` is unix seconds by the server's clock. Raises StoreUnavailable.
+        `now` is unix seconds by the server's clock. Raises StoreUnavailable, or
+        Conflict when an agent and an engine would both be one host.
         """
+        current = self._fleet.get(report.host_id)
+        if current is not None and (current.source == AGENT) != (source == AGENT):
+            raise Conflict(
+                f"the host {report.host_id} is known by another source: {current.source}"
+            )
         picture = masked_picture(report, now, source)
         await self._apply(report.host_id, picture)
         return Receipt(report.host_id, rfc3339(now), len(report.containers))

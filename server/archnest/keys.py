@@ -10,6 +10,7 @@ from archnest.config import Config
 from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
+from archnest.pollers import Pollers
 from archnest.store.database import Database
 from archnest.store.readiness import Readiness
 
@@ -20,6 +21,7 @@ FLEET = web.AppKey("FLEET", Fleet)
 FEED = web.AppKey("FEED", Feed)
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
+POLLERS = web.AppKey("POLLERS", Pollers)
 GATE = web.AppKey("GATE", Gate)
 
 CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKey(

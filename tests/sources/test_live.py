@@ -1,0 +1,201 @@
+"""Sources through the API: live, apart from each other, and back after a failure."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Client, slug
+from tests.engine.awkward import ALONE, IMAGE, SLEEP
+from tests.engine.dockerd import Engine, image, remove, start, stop, wait_until_ready
+from tests.factories import container, report
+from tests.ports import free_port
+from tests.sources.transports import Sshd
+
+Headers = dict[str, str]
+PATIENCE_S = 20
+
+
+async def until(holds: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE_S) -> Any:
+    """What it gives once that is not false."""
+    deadline = time.monotonic() + patience_s
+    while not (found := await holds()):
+        assert time.monotonic() < deadline, f"not within {patience_s} s"
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def add(client: Client, admin: Headers, **fields: Any) -> Any:
+    body = {"hostId": "nas", "kind": "docker-socket", **fields}
+    response = await client.post("/api/sources", json=body, headers=admin)
+    assert response.status == 201, await response.text()
+    return await response.json()
+
+
+async def source(client: Client, admin: Headers, host_id: str = "nas") -> Any:
+    answer = await (await client.get("/api/sources", headers=admin)).json()
+    return next((one for one in answer["sources"] if one["hostId"] == host_id), None)
+
+
+async def host(client: Client, admin: Headers, host_id: str = "nas") -> Any:
+    answer = await (await client.get("/api/containers", headers=admin)).json()
+    return next((one for one in answer["hosts"] if one["host"]["hostId"] == host_id), None)
+
+
+def named(one: Any, name: str) -> Any:
+    return next((row for row in (one or {}).get("containers", []) if row["name"] == name), None)
+
+
+async def docker(engine: Engine, *args: str) -> str:
+    return await asyncio.to_thread(engine.docker, *args)
+
+
+@pytest.fixture
+def own_engine() -> Iterator["OwnEngine"]:
+    """An engine that a test may stop."""
+    made = OwnEngine()
+    made.start()
+    made.engine.docker("import", "-", IMAGE, stdin=image())
+    yield made
+    made.stop()
+    remove(made.folder)
+
+
+class OwnEngine:
+    """A dockerd that stops and starts again over the same folder."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="an-", dir="/tmp"))
+        self.engine = Engine(self.folder / "s", free_port())
+
+    def start(self) -> None:
+        self.daemon = start(self.folder, self.engine)
+        wait_until_ready(self.engine, self.daemon, self.folder)
+
+    def stop(self) -> None:
+        stop(self.engine, self.daemon, self.folder)
+
+
+async def test_a_change_of_state_is_seen_within_two_seconds(
+    client: Client, admin: Headers, engine: Engine
+) -> None:
+    await add(client, admin, address=str(engine.socket))
+    await until(lambda: host(client, admin))
+    await docker(engine, "run", "-d", "--name", "live", *ALONE, IMAGE, *SLEEP)
+    for command, state in [("pause", "paused"), ("unpause", "running"), ("kill", "exited")]:
+        await docker(engine, command, "live")
+
+        async def shows(state: str = state) -> bool:
+            row = named(await host(client, admin), "live")
+            return bool(row) and row["state"] == state
+
+        await until(shows, patience_s=2)
+    await docker(engine, "rm", "live")
+
+    async def is_gone() -> bool:
+        return "goneAt" in (named(await host(client, admin), "live") or {})
+
+    await until(is_gone, patience_s=2)
+
+
+async def test_a_dead_engine_shows_why_delays_nobody_and_comes_back(
+    client: Client, admin: Headers, engine: Engine, own_engine: OwnEngine
+) -> None:
+    await add(client, admin, hostId="other", address=str(engine.socket))
+    await add(client, admin, address=str(own_engine.engine.socket))
+    await until(lambda: host(client, admin))
+    await asyncio.to_thread(own_engine.stop)
+
+    async def fails() -> bool:
+        one = await source(client, admin)
+        return bool(one["state"] == "failing" and one["error"])
+
+    await until(fails)
+    shown = (await host(client, admin))["host"]
+    assert shown["error"] == (await source(client, admin))["error"]
+    assert (await source(client, admin, "other"))["state"] == "connected"
+    await asyncio.to_thread(own_engine.start)
+
+    async def works() -> bool:
+        return bool((await source(client, admin))["state"] == "connected")
+
+    await until(works)
+    assert (await host(client, admin))["host"]["error"] is None
+
+
+async def test_ssh_accept_poll_and_recover(client: Client, admin: Headers, sshd: Sshd) -> None:
+    how = {"kind": "docker-ssh", "address": sshd.address, "keyFile": sshd.key_file}
+    await add(client, admin, **how)
+
+    async def has_failed() -> Any:
+        return (await source(client, admin))["error"]
+
+    assert "accept it" in await until(has_failed)
+    body = {"hostId": "nas", **how}
+    result = await (await client.post("/api/sources/test", json=body, headers=admin)).json()
+    accepted = {"hostKey": result["hostKey"]}
+    response = await client.patch("/api/sources/nas", json=accepted, headers=admin)
+    assert (response.status, (await response.json())["hostKey"]) == (200, result["hostKey"])
+    await until(lambda: host(client, admin))
+    sshd.stop()
+    sshd.make_key("host")
+    sshd.start()
+
+    async def is_refused() -> bool:
+        return "refused" in ((await source(client, admin))["error"] or "")
+
+    response = await client.patch("/api/sources/nas", json={}, headers=admin)
+    assert response.status == 200
+    await until(is_refused)
+
+
+async def test_a_removed_source_takes_its_host_along(
+    client: Client, admin: Headers, engine: Engine
+) -> None:
+    await add(client, admin, address=str(engine.socket))
+    await until(lambda: host(client, admin))
+    assert (await client.delete("/api/sources/nas", headers=admin)).status == 204
+    assert await source(client, admin) is None
+    assert await host(client, admin) is None
+    assert (await client.delete("/api/sources/nas", headers=admin)).status == 404
+
+
+async def test_one_host_is_not_an_agents_and_an_engines(
+    client: Client, admin: Headers, engine: Engine, push: Callable[..., Awaitable[Any]]
+) -> None:
+    assert (await push(report("nas", container()))).status == 200
+    body = {"hostId": "nas", "kind": "docker-socket", "address": str(engine.socket)}
+    response = await client.post("/api/sources", json=body, headers=admin)
+    assert (response.status, await slug(response)) == (409, "conflict")
+    await add(client, admin, hostId="other", address=str(engine.socket))
+    await until(lambda: host(client, admin, "other"))
+    response = await push(report("other", container()))
+    assert (response.status, await slug(response)) == (409, "conflict")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "docker-socket", "address": "relative"},
+        {"kind": "docker-tcp", "address": "nas"},
+        {"kind": "docker-ssh", "address": "root@nas"},
+        {"kind": "docker-tcp", "address": "nas:1", "certFile": "/c", "keyFile": "/k"},
+        {"kind": "docker-tcp", "address": "nas:1", "caFile": "relative"},
+        {"kind": "docker-http", "address": "nas:1"},
+    ],
+)
+async def test_words_that_are_wrong_are_refused(
+    client: Client, admin: Headers, fields: dict[str, str]
+) -> None:
+    for path in ("/api/sources", "/api/sources/test"):
+        response = await client.post(path, json={"hostId": "nas", **fields}, headers=admin)
+        assert (response.status, await slug(response)) == (400, "invalid")
+
+
+async def test_plain_tcp_over_a_network_is_warned_of(client: Client, admin: Headers) -> None:
+    added = await add(client, admin, kind="docker-tcp", address="192.0.2.1:2375")
+    assert "Without TLS" in added["warning"]
