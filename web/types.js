@@ -39,6 +39,7 @@
  * @property {string | null} agentVersion
  * @property {Engine | null} engine
  * @property {string[]} capabilities
+ * @property {string | null} [error]
  *
  * @typedef {object} ContainerRow
  * @property {string} id
@@ -80,6 +81,26 @@
  * @property {number} staleAfterMs
  * @property {{host: Host, containers: ContainerRow[]}[]} hosts
  * @property {string[]} removed
+ *
+ * @typedef {object} Source
+ * @property {string} hostId
+ * @property {string} kind
+ * @property {string} address
+ * @property {string | null} caFile
+ * @property {string | null} certFile
+ * @property {string | null} keyFile
+ * @property {string | null} hostKey
+ * @property {string} state
+ * @property {string | null} error
+ * @property {string | null} warning
+ *
+ * @typedef {object} SourceTest
+ * @property {boolean} ok
+ * @property {string | null} problem
+ * @property {string | null} detail
+ * @property {string | null} hostKey
+ * @property {Engine | null} engine
+ * @property {string | null} warning
  *
  * @typedef {{username: string, role: "admin" | "member"}} User
  * @typedef {{token: string, expiresAt: string, user: User}} SignedIn

@@ -1,6 +1,5 @@
 """What readers of the agent API see."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -94,7 +93,6 @@ class TestWithAShortPatience:
         self, client: Client, admin: Headers, push: Push
     ) -> None:
         await push(report("vm-1", container()))
-        await asyncio.sleep(0.05)
         listed = (await (await client.get(HOSTS, headers=admin)).json())["hosts"]
         answer = await (await client.get(f"{HOSTS}/vm-1/containers", headers=admin)).json()
         assert listed[0]["stale"] is True

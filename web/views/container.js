@@ -224,6 +224,8 @@ class ContainerView {
       [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
     } else if (row?.standing.kind === "gone") {
       [text, kind] = [`This container is gone ${ageNote(row)}.`, "stale"];
+    } else if (host?.error) {
+      [text, kind, aged] = [`The host cannot be asked now: ${host.error}.`, "stale", `What is shown is ${age} old.`];
     } else if (host && store.isSilent(host)) {
       [text, kind, aged] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}.`, "stale", `These are the last known values, ${age} old.`];
     } else if (this.detail && store.loaded && !row) {

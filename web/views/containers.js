@@ -239,6 +239,7 @@ function age(host) {
 function hostLine(host, isStale) {
   // Directional marks in a name a host chose for itself end with it.
   const name = `\u2068${host.hostname ?? host.hostId}\u2069`;
+  if (host.error) return `${name} cannot be asked now: \u2068${host.error}\u2069. What is shown is ${age(host)} old.`;
   if (isStale) return `${name} is stale: its last report is ${age(host)} old. What is shown is its last known state.`;
   return `${name} reported ${age(host)} ago${host.engine?.version ? `, engine \u2068${host.engine.version}\u2069` : ""}.`;
 }

@@ -1,0 +1,46 @@
+"""Adding an engine, seeing how it fares, and removing it."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.engine.dockerd import Engine
+from tests.sources.transports import Sshd
+
+
+def add(page: Page, host_id: str, kind: str, address: str, key_file: str = "") -> None:
+    page.get_by_role("tab", name="Sources").click()
+    page.get_by_label("Host id").fill(host_id)
+    page.get_by_label("Kind").select_option(kind)
+    page.get_by_label("Address").fill(address)
+    if key_file:
+        page.get_by_label("Private key file").fill(key_file)
+    page.get_by_role("button", name="Test and add").click()
+
+
+def test_a_socket_is_added_seen_and_removed(admin_page: Page, engine: Engine) -> None:
+    add(admin_page, "nas", "docker-socket", str(engine.socket))
+    row = admin_page.get_by_role("row", name="nas")
+    expect(row).to_contain_text("connected")
+    admin_page.get_by_role("tab", name="Containers").click()
+    expect(admin_page.get_by_role("option", name="nas")).to_be_attached()
+    admin_page.get_by_role("tab", name="Sources").click()
+    row.get_by_role("button", name="Remove").click()
+    admin_page.get_by_role("button", name="Remove source").click()
+    expect(row).to_have_count(0)
+
+
+def test_what_does_not_work_is_said_and_not_added(admin_page: Page, tmp_path: Path) -> None:
+    add(admin_page, "nas", "docker-socket", str(tmp_path / "none.sock"))
+    expect(admin_page.get_by_role("alert")).to_contain_text("not-found")
+    expect(admin_page.get_by_role("row", name="nas")).to_have_count(0)
+
+
+def test_an_ssh_hosts_key_is_accepted_by_its_fingerprint(admin_page: Page, sshd: Sshd) -> None:
+    add(admin_page, "lab", "docker-ssh", sshd.address, sshd.key_file)
+    admin_page.get_by_role("button", name="Accept SHA256:").click()
+    row = admin_page.get_by_role("row", name="lab")
+    expect(row).to_contain_text("connected")
+    row.get_by_role("button", name="Remove").click()
+    admin_page.get_by_role("button", name="Remove source").click()
+    expect(row).to_have_count(0)
