@@ -16,7 +16,7 @@ from typing import Literal
 import asyncssh
 from msgspec import UNSET
 
-from archnest.errors import Conflict, Invalid, NotFound, Problem
+from archnest.errors import Conflict, Invalid, NotFound
 from archnest.fleet import Fleet
 from archnest.ingest import AGENT, Ingest
 from archnest.model.report import Report
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
+STEADY_S = 30.0
+"""A source that answered for so long is tried again at once."""
 TEST_S = 30.0
 _HOW = ("address", "ca_file", "cert_file", "key_file")
 
@@ -137,15 +139,18 @@ class Pollers:
         wait_s = FIRST_WAIT_S
 
         async def publish(report: Report) -> None:
-            nonlocal wait_s
             await self._ingest.accept(report, now=time.time(), source=record.kind)
-            poller.state, poller.error, wait_s = "connected", None, FIRST_WAIT_S
+            poller.state, poller.error = "connected", None
 
         while True:
+            began_at = time.monotonic()
             try:
                 await watch(record.host_id, _target(record), publish)
             except Exception as error:
                 self._note(poller, _words(error))
+            # One that answers and then fails, each time anew, is not asked without end.
+            if time.monotonic() - began_at > STEADY_S:
+                wait_s = FIRST_WAIT_S
             # Sources that fail together shall not all return together.
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
@@ -239,8 +244,6 @@ def _shown(poller: _Poller) -> Source:
 
 def _words(error: Exception) -> str:
     """What to tell people; an unexpected error is logged whole."""
-    if isinstance(error, Problem):
-        return error.detail
     failure = explained(error)
     if failure.kind == "failed":
         log.error("a source failed unexpectedly", exc_info=error)

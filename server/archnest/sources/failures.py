@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import socket
 import ssl
 
@@ -9,6 +10,8 @@ import aiodocker
 import aiohttp
 import asyncssh
 import msgspec
+
+from archnest.errors import Problem
 
 MAX_SAID = 500
 
@@ -32,7 +35,7 @@ def explained(error: BaseException) -> SourceFailure:
         failure = _of_one(cause)
         if failure is not None:
             return failure
-    return SourceFailure("failed", printable(str(error) or type(error).__name__))
+    return SourceFailure("failed", printable(str(causes[0]) or type(causes[0]).__name__))
 
 
 def printable(text: str) -> str:
@@ -55,6 +58,8 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _of_one(error: BaseException) -> SourceFailure | None:
     if isinstance(error, SourceFailure):
         return error
+    if isinstance(error, Problem):
+        return SourceFailure(error.slug, error.detail)
     return _of_ssh(error) or _of_tls(error) or _of_network(error) or _of_engine(error)
 
 
@@ -115,6 +120,6 @@ def _of_engine(error: BaseException) -> SourceFailure | None:
         return SourceFailure("disconnected", "the engine closed the connection")
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
         return SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
-    if isinstance(error, msgspec.MsgspecError | UnicodeError | ValueError | KeyError | TypeError):
+    if isinstance(error, msgspec.MsgspecError | json.JSONDecodeError | UnicodeError):
         return SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
     return None
