@@ -155,7 +155,8 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
   apiVersion: ($version.ApiVersion // $info.version.APIVersion),
   os: ($info.OperatingSystem // ($info.host.distribution | if . then "\(.distribution) \(.version)" else null end)),
   kernel: ($info.KernelVersion // $info.host.kernel), arch: ($info.Architecture // $info.host.arch),
-  cpus: ($info.NCPU // $info.host.cpus), memTotal: ($info.MemTotal // $info.host.memTotal)};
+  cpus: ($info.NCPU // $info.host.cpus), memTotal: ($info.MemTotal // $info.host.memTotal),
+  id: ($info.ID | some)};
 
 ($listing | split("\n") | map(split("\t") | select(length == 5)
   | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})[:$most]) as $seen

@@ -12,8 +12,8 @@ PACKAGE = CHECKOUT / "server" / "archnest"
 WEB = CHECKOUT / "web"
 
 GROUND = {"model", "errors", "assets", "timestamps", "masking", "config"}
-SERVICES = {"ingest", "fleet", "feed", "picture"}
-BELOW_API = GROUND | SERVICES | {"pollers", "store", "sources", "auth", "openapi", "keys"}
+SERVICES = {"links", "ingest", "fleet", "feed", "picture"}
+BELOW_API = GROUND | SERVICES | {"audit", "pollers", "store", "sources", "auth", "openapi", "keys"}
 SERVER = BELOW_API | {"api", "logs"}
 
 # room: the other rooms it may import; a file of the package is a room of its own.
@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": GROUND,
     "auth": GROUND | {"store"},
     **dict.fromkeys(SERVICES, GROUND | SERVICES | {"store", "sources", "auth"}),
-    "pollers": GROUND | {"ingest", "fleet", "store", "sources"},
+    "pollers": GROUND | {"ingest", "fleet", "picture", "store", "sources"},
+    "audit": GROUND | {"store"},
     "openapi": GROUND | {"auth", "archnest"},
     "keys": BELOW_API - {"openapi"},
     "logs": GROUND,

@@ -21,6 +21,7 @@ from archnest.api.middleware import add_policy, problems
 from archnest.api.page import asset_routes
 from archnest.api.routes import ACCOUNT_PATHS, ROUTES
 from archnest.assets import asset_dir
+from archnest.audit import Audit
 from archnest.auth.access import Gate
 from archnest.auth.accounts import Accounts
 from archnest.config import Config, with_secrets
@@ -75,6 +76,7 @@ def make_control_app(app: web.Application) -> web.Application:
     control[keys.CONFIG] = app[keys.CONFIG]
     control[keys.ACCOUNTS] = app[keys.ACCOUNTS]
     control[keys.GATE] = app[keys.GATE]
+    control[keys.AUDIT] = app[keys.AUDIT]
     control.add_routes([route.as_aiohttp("/") for route in ROUTES if route.path in ACCOUNT_PATHS])
     return control
 
@@ -209,6 +211,7 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
     async with Database.open(app[keys.CONFIG].data_dir / DATABASE_NAME) as database:
         app[keys.DATABASE] = database
         app[keys.READINESS] = Readiness(database)
+        app[keys.AUDIT] = Audit(database)
         yield
 
 

@@ -93,6 +93,30 @@ class Conflict(Problem):
     title = "Conflicts with what is there"
 
 
+class NotAvailable(Problem):
+    """The host's source, or the container as it is, cannot do this."""
+
+    status = 409
+    slug = "not-available"
+    title = "Not available from this source"
+
+
+class EngineRefused(Problem):
+    """The container engine was asked and said no; the detail is its own text."""
+
+    status = 409
+    slug = "engine-refused"
+    title = "The engine refused"
+
+
+class SourceUnavailable(Problem):
+    """The container engine cannot be asked at the moment."""
+
+    status = 502
+    slug = "source-unavailable"
+    title = "The engine cannot be asked"
+
+
 class TooLarge(Problem):
     """The body is larger than the server takes."""
 

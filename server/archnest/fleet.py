@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 MAX_TOMBSTONES = 1_000
 CAPABILITIES = {
     "agent": ["stats"],
-    "docker-tcp": ["stats"],
-    "docker-socket": ["stats"],
-    "docker-ssh": ["stats"],
+    "docker-tcp": ["stats", "actions"],
+    "docker-socket": ["stats", "actions"],
+    "docker-ssh": ["stats", "actions"],
 }
 
 
@@ -45,6 +45,8 @@ class Entry:
     revision: int
     error: str | None = None
     """Why its engine cannot be asked now."""
+    linked: str | None = None
+    """The kind of source that speaks for it beside its agent."""
 
     def host(self) -> Host:
         """The host without its containers."""
@@ -60,7 +62,8 @@ class Entry:
             gone_count=len(picture.gone),
             agent_version=picture.agent_version,
             engine=picture.engine,
-            capabilities=CAPABILITIES.get(picture.source, []),
+            capabilities=CAPABILITIES.get(self.linked or picture.source, []),
+            linked_source=self.linked,
             error=self.error,
         )
 
@@ -77,6 +80,7 @@ class Fleet:
         # changes and the next host to turn stale are found without a search.
         self._entries: dict[str, Entry] = {}
         self._stale_at: dict[str, float] = {}
+        self._links: dict[str, str] = {}
         self._removed: dict[str, int] = {}
         self._forgotten_removals = 0
 
@@ -132,12 +136,24 @@ class Fleet:
         if stale_in_s >= 0:
             self._stale_at[host_id] = self._clock() + stale_in_s
         self._removed.pop(host_id, None)
-        self._show(picture, stale=stale_in_s < 0)
+        shown = self._entries.get(host_id)
+        self._show(picture, stale=stale_in_s < 0, error=shown.error if shown else None)
 
     def note_error(self, host_id: str, error: str | None) -> None:
-        """Say why a host's engine cannot be asked, or None; a newer picture takes it back."""
+        """Say why a host's engine cannot be asked, or None when it can."""
         entry = self._entries.get(host_id)
         if entry is not None and entry.error != error:
+            self._show(entry.picture, stale=entry.stale, error=error)
+
+    def note_link(self, host_id: str, kind: str | None) -> None:
+        """Say which kind of source speaks for an agent's host too, or None for none."""
+        if kind is None:
+            self._links.pop(host_id, None)
+        else:
+            self._links[host_id] = kind
+        entry = self._entries.get(host_id)
+        if entry is not None:
+            error = entry.error if kind else None
             self._show(entry.picture, stale=entry.stale, error=error)
 
     def remove(self, host_id: str) -> None:
@@ -153,7 +169,9 @@ class Fleet:
     def _show(self, picture: Picture, *, stale: bool, error: str | None = None) -> None:
         self._number += 1
         self._entries.pop(picture.host_id, None)
-        self._entries[picture.host_id] = Entry(picture, stale, self._number, error)
+        self._entries[picture.host_id] = Entry(
+            picture, stale, self._number, error, self._links.get(picture.host_id)
+        )
 
     def _notice_silence(self) -> None:
         now = self._clock()

@@ -14,16 +14,15 @@ import msgspec
 
 from archnest.errors import Conflict, NotFound, StoreUnavailable
 from archnest.fleet import Fleet
+from archnest.links import Link
 from archnest.masking import mask_container
 from archnest.model.report import Receipt, Report
-from archnest.picture import Picture
+from archnest.picture import AGENT, Picture
 from archnest.store.database import Database
 from archnest.store.hosts import forget_hosts, save_reports
 from archnest.timestamps import rfc3339
 
 MAX_WAITING = 20_000
-AGENT = "agent"
-"""The source of reports that are pushed."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,6 +31,7 @@ class _Change:
     host_id: str
     picture: Picture | None
     """None forgets the host."""
+    link: Link | None
     done: asyncio.Future[None]
 
 
@@ -41,6 +41,7 @@ class Ingest:
     def __init__(self, database: Database, fleet: Fleet) -> None:
         self._database = database
         self._fleet = fleet
+        self._links: dict[str, Link] = {}
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
 
@@ -65,11 +66,14 @@ class Ingest:
         Conflict when an agent and an engine would both be one host.
         """
         current = self._fleet.get(report.host_id)
-        if current is not None and (current.source == AGENT) != (source == AGENT):
+        link = self._links.get(report.host_id)
+        if link is None and current is not None and (current.source == AGENT) != (source == AGENT):
             raise Conflict(
                 f"the host {report.host_id} is known by another source: {current.source}"
             )
         picture = masked_picture(report, now, source)
+        if link is not None:
+            link.check(picture)
         await self._apply(report.host_id, picture)
         return Receipt(report.host_id, rfc3339(now), len(report.containers))
 
@@ -77,12 +81,27 @@ class Ingest:
         """Forget a host with all its containers; raises NotFound, StoreUnavailable."""
         if self._fleet.get(host_id) is None:
             raise NotFound("no host has this id")
+        if host_id in self._links:
+            raise Conflict("an engine speaks for this host too: remove its source first")
         await self._apply(host_id, None)
+
+    def link(self, host_id: str, kind: str) -> None:
+        """Let an engine, asked in this way, speak for the host of an agent too."""
+        current = self._fleet.get(host_id)
+        engine = current.engine.id if current and current.engine else None
+        self._links[host_id] = Link(engine)
+        self._fleet.note_link(host_id, kind)
+
+    def unlink(self, host_id: str) -> None:
+        """Leave the host to its agent alone."""
+        if self._links.pop(host_id, None) is not None:
+            self._fleet.note_link(host_id, None)
 
     async def _apply(self, host_id: str, picture: Picture | None) -> None:
         if len(self._waiting) >= MAX_WAITING:
             raise StoreUnavailable("too many reports are waiting to be written")
-        change = _Change(host_id, picture, asyncio.get_running_loop().create_future())
+        link = self._links.get(host_id)
+        change = _Change(host_id, picture, link, asyncio.get_running_loop().create_future())
         self._waiting.append(change)
         self._wake.set()
         # Shielded: a caller that goes away must not undo what others share.
@@ -105,6 +124,8 @@ class Ingest:
         for change in batch:
             previous = latest.get(change.host_id, self._fleet.get(change.host_id))
             picture = change.picture
+            if picture and change.link:
+                picture = change.link.joined(picture, previous)
             latest[change.host_id] = picture.after(previous) if picture else None
         kept = [picture for picture in latest.values() if picture is not None]
         forgotten = [host_id for host_id, picture in latest.items() if picture is None]

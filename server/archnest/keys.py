@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from aiohttp import web
 
+from archnest.audit import Audit
 from archnest.auth.access import Gate
 from archnest.auth.accounts import Accounts
 from archnest.config import Config
@@ -19,6 +20,7 @@ DATABASE = web.AppKey("DATABASE", Database)
 READINESS = web.AppKey("READINESS", Readiness)
 FLEET = web.AppKey("FLEET", Fleet)
 FEED = web.AppKey("FEED", Feed)
+AUDIT = web.AppKey("AUDIT", Audit)
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 POLLERS = web.AppKey("POLLERS", Pollers)

@@ -12,6 +12,8 @@ from archnest.model.report import Container, Engine
 from archnest.store.hosts import HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
+AGENT = "agent"
+"""The source of hosts whose reports are pushed."""
 MAX_GONE = 100
 """Gone containers remembered per host, so that hosts full of short jobs stay bounded."""
 MIN_PREFIX = 12

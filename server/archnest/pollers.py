@@ -16,11 +16,12 @@ from typing import Literal
 import asyncssh
 from msgspec import UNSET
 
-from archnest.errors import Conflict, Invalid, NotFound
+from archnest.errors import Conflict, Invalid, NotAvailable, NotFound
 from archnest.fleet import Fleet
-from archnest.ingest import AGENT, Ingest
+from archnest.ingest import Ingest
 from archnest.model.report import Report
 from archnest.model.source import NewSource, Source, SourceChange, SourceTest
+from archnest.picture import AGENT
 from archnest.sources.connect import Target
 from archnest.sources.engine import described, watch
 from archnest.sources.failures import SourceFailure, explained
@@ -88,7 +89,10 @@ class Pollers:
         reports this host, it has a source, or shows another host key.
         """
         async with self._changing:
-            self._refuse_agents(new.host_id)
+            if new.link:
+                await self._check_link(new)
+            else:
+                self._refuse_agents(new.host_id)
             record = await _accepting(_worded(new, rfc3339(now)), new.host_key)
             await insert_source(self._database, record)
             return _shown(self._start(record))
@@ -107,9 +111,21 @@ class Pollers:
         async with self._changing:
             self._get(host_id)
             await delete_source(self._database, host_id)
+            linked = self._pollers[host_id].record.linked
             await self._stop(host_id)
-            with contextlib.suppress(NotFound):
-                await self._ingest.forget(host_id)
+            self._ingest.unlink(host_id)
+            if not linked:
+                with contextlib.suppress(NotFound):
+                    await self._ingest.forget(host_id)
+
+    def target(self, host_id: str) -> Target:
+        """How the host's engine is reached; raises NotAvailable when it has none."""
+        if host_id not in self._pollers:
+            raise NotAvailable(
+                "this host's source is an agent, which only reports; link an engine source"
+                " of the same host to it"
+            )
+        return _target(self._pollers[host_id].record)
 
     def _get(self, host_id: str) -> _Poller:
         if host_id not in self._pollers:
@@ -119,11 +135,32 @@ class Pollers:
     def _refuse_agents(self, host_id: str) -> None:
         picture = self._fleet.get(host_id)
         if picture is not None and picture.source == AGENT:
-            raise Conflict("an agent reports this host: choose another id, or forget that host")
+            raise Conflict(
+                "an agent reports this host: link the source to it, or choose another id"
+            )
+
+    async def _check_link(self, new: NewSource) -> None:
+        """Raise Conflict unless an agent reports this host with the very engine named."""
+        picture = self._fleet.get(new.host_id)
+        if picture is None or picture.source != AGENT:
+            raise Conflict("no agent reports this host: there is nothing to link to")
+        known = picture.engine.id if picture.engine else None
+        if known is None:
+            raise Conflict("the agent of this host does not report its engine's id: upgrade it")
+        tested = await examined(new)
+        if tested.engine is None:
+            raise Conflict(f"the engine cannot be asked: {tested.detail}")
+        if tested.engine.id != known:
+            raise Conflict(
+                f"this engine's id is {tested.engine.id}, and the agent reports {known}:"
+                " they are not one host"
+            )
 
     def _start(self, record: SourceRecord) -> _Poller:
         poller = _Poller(record)
         self._pollers[record.host_id] = poller
+        if record.linked:
+            self._ingest.link(record.host_id, record.kind)
         name = f"source {record.host_id}"
         poller.task = asyncio.create_task(self._poll_for_ever(poller), name=name)
         return poller
@@ -141,6 +178,7 @@ class Pollers:
         async def publish(report: Report) -> None:
             await self._ingest.accept(report, now=time.time(), source=record.kind)
             poller.state, poller.error = "connected", None
+            self._fleet.note_error(record.host_id, None)
 
         while True:
             began_at = time.monotonic()
@@ -179,7 +217,9 @@ async def examined(new: NewSource) -> SourceTest:
 def _worded(new: NewSource, created_at: str = "") -> SourceRecord:
     """The row of a new source, its words checked, no host key accepted yet."""
     fields = {name: getattr(new, name) for name in _HOW}
-    record = SourceRecord(new.host_id, new.kind, host_key=None, created_at=created_at, **fields)
+    record = SourceRecord(
+        new.host_id, new.kind, host_key=None, created_at=created_at, linked=new.link, **fields
+    )
     return _checked(record)
 
 
@@ -236,6 +276,7 @@ def _shown(poller: _Poller) -> Source:
         **{name: getattr(record, name) for name in _HOW},
         host_key=accepted.get_fingerprint() if accepted else None,
         created_at=record.created_at,
+        linked=record.linked,
         state=poller.state,
         error=poller.error,
         warning=_target(record).warning,

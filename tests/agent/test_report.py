@@ -275,6 +275,7 @@ def test_engine_and_head(
         "arch": info["Architecture"],
         "cpus": info["NCPU"],
         "memTotal": info["MemTotal"],
+        "id": info["ID"],
     }
     assert report["hostId"] == report["hostname"] == "test-host"
     assert report["agentVersion"] == "1"

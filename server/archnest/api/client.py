@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from archnest import keys
+from archnest.auth.access import Identity
 from archnest.config import IPNetwork
+from archnest.model.audit import Act
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,6 +30,24 @@ def client_address(request: web.Request, trusted: Sequence[IPNetwork]) -> Addres
             break
         peer = hop
     return peer
+
+
+def act(
+    request: web.Request,
+    identity: Identity,
+    action: str,
+    host_id: str | None = None,
+    target: str | None = None,
+) -> Act:
+    """Who does what from where, for the record."""
+    address = request[keys.CLIENT_ADDRESS]
+    return Act(
+        identity.username or None,
+        str(address) if address is not None else None,
+        action,
+        host_id,
+        target,
+    )
 
 
 def parse_address(text: str) -> Address | None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from archnest import keys
-from archnest.api import agent_hosts, auth, health, hosts, reports, sources, users
+from archnest.api import actions, agent_hosts, audit, auth, health, hosts, reports, sources, users
 from archnest.api.endpoint import Route
 from archnest.auth.access import Access
 
@@ -35,11 +35,13 @@ ROUTES = [
     Route("GET", "/api/hosts", hosts.list_hosts, Access.MEMBER),
     Route("GET", "/api/containers", hosts.list_changes, Access.MEMBER),
     Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),
+    Route("POST", CONTAINER + "/actions", actions.act_on_container, Access.ADMIN, status=204),
     Route("GET", SOURCES, sources.list_sources, Access.ADMIN),
     Route("POST", SOURCES, sources.add_source, Access.ADMIN, status=201),
     Route("POST", SOURCES + "/test", sources.test_source, Access.ADMIN),
     Route("PATCH", SOURCE, sources.change_source, Access.ADMIN),
     Route("DELETE", SOURCE, sources.remove_source, Access.ADMIN, status=204),
+    Route("GET", "/api/audit", audit.list_audit, Access.ADMIN),
     Route("POST", "/api/auth/setup", auth.setup, Access.ANYONE, status=201),
     Route("POST", "/api/auth/login", auth.login, Access.ANYONE),
     Route("POST", "/api/auth/logout", auth.logout, Access.MEMBER, status=204),

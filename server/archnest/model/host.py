@@ -47,6 +47,8 @@ class Host(Struct, rename="camel", frozen=True):
     engine: Engine | None
     capabilities: list[str]
     """Which of stats, logs, actions and exec its source supports."""
+    linked_source: str | None = None
+    """The kind of source that speaks for the host of an agent too; None where there is none."""
     error: str | None = None
     """Why the host cannot be asked now; what is shown is then as of `received_at`."""
 

@@ -103,6 +103,8 @@ class Engine(Struct, rename="camel", frozen=True):
     arch: Text | None = None
     cpus: Count | None = None
     mem_total: Count | None = None
+    id: Text | None = None
+    """Since 1: what `docker info` calls ID. Cloned machines share it."""
 
 
 class Report(Struct, rename="camel", frozen=True):

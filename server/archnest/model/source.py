@@ -19,6 +19,8 @@ Address = Annotated[
 ]
 File = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^/")]
 """Absolute path of a file that the server's user can read; contents are never kept."""
+Action = Literal["start", "stop", "restart", "pause", "unpause", "kill", "remove"]
+"""Docker's own words."""
 Fingerprint = Annotated[str, Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}\Z")]
 
 
@@ -35,6 +37,8 @@ class NewSource(Struct, rename="camel", frozen=True):
     """The client's certificate and its key; the private key of docker-ssh."""
     host_key: Fingerprint | None = None
     """The fingerprint of the SSH host key to accept; compared with what the host shows."""
+    link: bool = False
+    """Speak for the host of this id that an agent reports; both must name one engine id."""
 
 
 class SourceChange(Struct, rename="camel", frozen=True):
@@ -58,9 +62,19 @@ class Source(Struct, rename="camel", frozen=True):
     key_file: str | None
     host_key: str | None
     created_at: str
+    linked: bool
+    """Whether an agent reports the same host."""
     state: Literal["connecting", "connected", "failing"]
     error: str | None
     warning: str | None
+
+
+class ContainerAction(Struct, frozen=True):
+    """What to do with a container."""
+
+    action: Action
+    force: bool = False
+    """Remove it although it runs."""
 
 
 class SourceList(Struct, frozen=True):

@@ -90,13 +90,15 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connected(target: Target) -> AsyncIterator[Client]:
+async def connected(target: Target, request_s: float | None = None) -> AsyncIterator[Client]:
     """A client in the highest API version that both sides know.
+
+    `request_s` bounds one request in seconds; None means REQUEST_S.
 
     Raises SourceFailure when it cannot be reached or is too old or too new.
     """
     base, connector = await _connector(target)
-    timeout = aiohttp.ClientTimeout(total=REQUEST_S, sock_connect=CONNECT_S)
+    timeout = aiohttp.ClientTimeout(total=request_s or REQUEST_S, sock_connect=CONNECT_S)
     session = aiohttp.ClientSession(
         connector=connector,
         timeout=timeout,
@@ -202,7 +204,8 @@ async def _refuse_redirects(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     response = await handler(request)
-    if 300 <= response.status < 400:
+    # 304 says that a container is already started or stopped.
+    if 300 <= response.status < 400 and response.status != 304:
         response.close()
         raise SourceFailure("not-an-engine", "what answers there leads elsewhere; not followed")
     return response

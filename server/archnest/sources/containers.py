@@ -177,6 +177,7 @@ def engine_of(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         "arch": info.get("Architecture"),
         "cpus": info.get("NCPU"),
         "memTotal": info.get("MemTotal"),
+        "id": info.get("ID") or None,
     }
     return msgspec.convert(fields, Engine)
 

@@ -20,18 +20,20 @@ class SourceRecord:
     key_file: str | None
     host_key: str | None
     created_at: str
+    linked: bool = False
+    """Whether an agent reports the same host."""
 
 
 async def all_sources(db: Database) -> list[SourceRecord]:
     """Every source by hostId."""
     rows = await db.read(
         """
-        SELECT host_id, kind, address, ca_file, cert_file, key_file, host_key, created_at
+        SELECT host_id, kind, address, ca_file, cert_file, key_file, host_key, created_at, linked
           FROM sources
          ORDER BY host_id
         """
     )
-    return [SourceRecord(**dict(row)) for row in rows]
+    return [SourceRecord(**{**dict(row), "linked": bool(row["linked"])}) for row in rows]
 
 
 async def insert_source(db: Database, record: SourceRecord) -> None:
@@ -41,11 +43,11 @@ async def insert_source(db: Database, record: SourceRecord) -> None:
         cursor = await connection.execute(
             """
             INSERT INTO sources (host_id, kind, address, ca_file, cert_file, key_file, host_key,
-                                 created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                                 created_at, linked)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (host_id) DO NOTHING
             """,
-            (record.host_id, record.kind, *_how(record), record.created_at),
+            (record.host_id, record.kind, *_how(record), record.created_at, record.linked),
         )
         if cursor.rowcount != 1:
             raise Conflict("this host has a source already")
