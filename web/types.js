@@ -39,6 +39,7 @@
  * @property {string | null} agentVersion
  * @property {Engine | null} engine
  * @property {string[]} capabilities
+ * @property {string | null} [linkedSource]
  * @property {string | null} [error]
  *
  * @typedef {object} ContainerRow
@@ -90,6 +91,7 @@
  * @property {string | null} certFile
  * @property {string | null} keyFile
  * @property {string | null} hostKey
+ * @property {boolean} linked
  * @property {string} state
  * @property {string | null} error
  * @property {string | null} warning
@@ -101,6 +103,18 @@
  * @property {string | null} hostKey
  * @property {Engine | null} engine
  * @property {string | null} warning
+ *
+ * @typedef {object} AuditEntry
+ * @property {number} id
+ * @property {string} at
+ * @property {string | null} endedAt
+ * @property {string | null} actor
+ * @property {string | null} address
+ * @property {string} action
+ * @property {string | null} hostId
+ * @property {string | null} target
+ * @property {string} outcome
+ * @property {string | null} detail
  *
  * @typedef {{username: string, role: "admin" | "member"}} User
  * @typedef {{token: string, expiresAt: string, user: User}} SignedIn

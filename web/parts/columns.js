@@ -3,6 +3,7 @@ import { foreign, fill, h, setAttribute, setText } from "../dom.js";
 import { clock, imageParts, portTexts, span } from "../format.js";
 import { serverNow } from "../api.js";
 import { upFor } from "../state.js";
+import { updateActions } from "./actions.js";
 import { badge, updateBadge } from "./badge.js";
 import { cpuFigure, memoryFigure } from "./figures.js";
 import { meter, updateMeter } from "./meter.js";
@@ -117,11 +118,5 @@ export const COLUMNS = [
   { id: "created", title: "Created", usual: false, sortable: true, value: (row) => row.container.createdAt ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
   { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
-  { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => {
-    const offered = row.host.capabilities.includes("actions");
-    if (node.dataset["offered"] === String(offered)) return;
-    node.dataset["offered"] = String(offered);
-    fill(node, offered ? null : h("small", {}, "not available", h("span", { class: "unseen" }, " from this source")));
-    setAttribute(node, "title", offered ? null : "Not available from this source: an agent only reports");
-  } },
+  { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },
 ];

@@ -2,6 +2,7 @@
 import { get, serverNow } from "../api.js";
 import { fill, foreign, h, setText } from "../dom.js";
 import { clock, dateTime, duration, imageParts, portText, shortId, span, traffic } from "../format.js";
+import * as actions from "../parts/actions.js";
 import { badge } from "../parts/badge.js";
 import { ageNote, containerHash } from "../parts/columns.js";
 import { copyButton } from "../parts/copy.js";
@@ -146,11 +147,12 @@ class ContainerView {
     this.loading = false;
     this.queries = { env: "", labels: "" };
     this.head = h("header", { class: "detail-head" });
+    this.actions = h("div", { class: "buttons actions" });
     this.said = h("span", { role: "status" });
     this.age = h("span", {});
     this.note = h("p", { class: "standing-note" }, this.said, " ", this.age);
     this.body = h("div", { class: "detail" });
-    panel.append(this.head, this.note, this.body);
+    panel.append(this.head, this.actions, this.note, this.body);
     fill(this.body, h("p", { class: "loading" }, "Loading …"));
     this.update();
   }
@@ -214,8 +216,15 @@ class ContainerView {
       others.length ? h("ul", { class: "siblings" }, others.map((row) => h("li", {}, badge(row.standing), h("a", { href: containerHash(row) }, foreign(row.container.name || shortId(row.container.id)))))) : h("p", { class: "none" }, "no other container"));
   }
 
+  drawActions() {
+    const row = store.findRow(this.hostId, this.reference);
+    this.actions.hidden = !row || row.standing.kind === "gone";
+    if (row) actions.updateActions(this.actions, row, 5);
+  }
+
   /** How current this is: gone, unknown, replaced or live. */
   drawNote() {
+    this.drawActions();
     const host = store.hostOf(this.hostId);
     const row = store.findRow(this.hostId, this.reference);
     const age = host ? duration(serverNow() - Date.parse(host.receivedAt)) : "";
@@ -243,7 +252,7 @@ class ContainerView {
 /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
 export function mount(panel, hostId, reference) {
   const view = new ContainerView(panel, hostId, reference);
-  const unsubscribe = store.subscribe(() => view.update());
+  const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.drawActions())];
   const ticking = setInterval(() => view.drawNote(), 5000);
-  return { shown: () => view.update(), unmount: () => { unsubscribe(); clearInterval(ticking); } };
+  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); } };
 }

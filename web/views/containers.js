@@ -2,6 +2,7 @@
 import { call, serverNow } from "../api.js";
 import { fill, h, setAttribute, setText } from "../dom.js";
 import { duration } from "../format.js";
+import * as actions from "../parts/actions.js";
 import { COLUMNS } from "../parts/columns.js";
 import { confirm } from "../parts/dialog.js";
 import { gettingStarted } from "../parts/started.js";
@@ -254,10 +255,10 @@ function staleLine(stale) {
 /** @param {HTMLElement} panel */
 export function mount(panel) {
   const view = new ContainersView(panel);
-  const unsubscribe = store.subscribe(() => view.update());
+  const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.update())];
   const ticking = setInterval(() => view.drawHostNote(), 5000);
   return {
     shown: () => view.table.draw(),
-    unmount: () => { unsubscribe(); clearInterval(ticking); },
+    unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); },
   };
 }

@@ -44,7 +44,7 @@ class SourcesView {
   row(source) {
     const said = [source.error, source.warning].filter((text) => text !== null).map((text) => h("p", { class: "form-error" }, foreign(String(text))));
     return h("tr", {},
-      h("th", { scope: "row" }, source.hostId), h("td", {}, source.kind), h("td", {}, foreign(source.address)),
+      h("th", { scope: "row" }, source.hostId, source.linked ? h("small", {}, " linked to its agent") : null), h("td", {}, source.kind), h("td", {}, foreign(source.address)),
       h("td", {}, source.state, said),
       h("td", { class: "buttons" },
         h("button", { type: "button", onclick: () => this.test(source) }, "Test"),
@@ -67,7 +67,7 @@ class SourcesView {
 
   /** @param {Source} source */
   async remove(source) {
-    const sure = await confirm({ title: `Remove ${source.hostId}?`, text: `${source.hostId} and its containers disappear from this page. Nothing changes on the host.`, action: "Remove source", danger: true });
+    const sure = await confirm({ title: `Remove ${source.hostId}?`, text: source.linked ? `${source.hostId} stays with its agent; actions, logs and terminal end.` : `${source.hostId} and its containers disappear from this page. Nothing changes on the host.`, action: "Remove source", danger: true });
     if (!sure) return;
     try {
       await call("DELETE", path(source));
@@ -85,6 +85,7 @@ class SourcesView {
     const key = field("Private key file", { maxlength: 1024, spellcheck: "false" });
     const ca = field("CA file (TLS)", { maxlength: 1024, spellcheck: "false" });
     const cert = field("Client certificate file (TLS)", { maxlength: 1024, spellcheck: "false" });
+    const link = h("input", { type: "checkbox" });
     const adjust = () => {
       address.input.placeholder = ADDRESSES[kind.value] ?? "";
       key.node.hidden = kind.value === "docker-socket";
@@ -94,9 +95,9 @@ class SourcesView {
     adjust();
     const given = () => {
       const value = (/** @type {typeof key} */ one) => (one.node.hidden ? null : one.input.value.trim() || null);
-      return { hostId: hostId.input.value.trim(), kind: kind.value, address: address.input.value.trim(), keyFile: value(key), caFile: value(ca), certFile: value(cert) };
+      return { hostId: hostId.input.value.trim(), kind: kind.value, address: address.input.value.trim(), keyFile: value(key), caFile: value(ca), certFile: value(cert), link: link.checked };
     };
-    const fields = [hostId.node, h("label", { class: "field" }, h("span", {}, "Kind"), kind), address.node, key.node, ca.node, cert.node, this.result];
+    const fields = [hostId.node, h("label", { class: "field" }, h("span", {}, "Kind"), kind), address.node, key.node, ca.node, cert.node, h("label", { class: "check" }, link, "Link to the agent that reports this host: both become one host, with actions"), this.result];
     const node = form({ title: "Add a source", fields, action: "Test and add", submit: async () => {
       if (await this.add(given())) {
         node.reset();

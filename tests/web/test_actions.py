@@ -1,0 +1,78 @@
+"""Acting on a real engine's containers from the page, and reading the record."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.engine.awkward import ALONE, IMAGE, SLEEP
+from tests.engine.dockerd import Engine
+from tests.factories import MEMBER, container
+from tests.web.site import Site, row_of, sign_in
+
+
+@pytest.fixture
+def worker(site: Site, engine: Engine) -> Iterator[str]:
+    """A running container of a host whose engine is asked."""
+    engine.docker("run", "-d", "--name", "worker", "--stop-timeout", "1", *ALONE, IMAGE, *SLEEP)
+    how = {"hostId": "lab", "kind": "docker-socket", "address": str(engine.socket)}
+    site.ask("POST", "/api/sources", how)
+    yield "worker"
+    site.ask("DELETE", "/api/sources/lab")
+    engine.docker("rm", "-f", "worker")
+
+
+def more(page: Page, action: str) -> None:
+    page.get_by_role("button", name="More actions for worker").click()
+    page.get_by_role("menuitem", name=action).click()
+
+
+def test_a_container_is_restarted_stopped_and_removed_from_its_row(
+    admin_page: Page, worker: str
+) -> None:
+    row = row_of(admin_page, worker)
+    row.get_by_role("button", name="Restart worker").click()
+    expect(row.get_by_role("status")).to_have_text("restarted")
+    more(admin_page, "Kill")
+    expect(row).to_contain_text("exited")
+    row.get_by_role("button", name="Start worker").click()
+    expect(row).to_contain_text("running")
+    more(admin_page, "Remove")
+    dialog = admin_page.get_by_role("dialog")
+    expect(dialog).to_contain_text("worker on lab is removed for good, killed first")
+    dialog.get_by_role("button", name="Remove container").click()
+    expect(row).to_contain_text("gone")
+    admin_page.get_by_role("tab", name="Record").click()
+    first = admin_page.get_by_role("row").nth(1)
+    expect(first).to_contain_text("container.remove")
+    expect(first).to_contain_text("worker on lab")
+    expect(first).to_contain_text("done")
+
+
+def test_what_the_engine_says_reaches_the_person(
+    admin_page: Page, worker: str, engine: Engine
+) -> None:
+    row = row_of(admin_page, worker)
+    expect(row.get_by_role("button", name="Restart worker")).to_be_visible()
+    # The page's picture lags behind on purpose: the action is on what was seen.
+    admin_page.route("**/api/containers*", lambda route: route.abort())
+    engine.docker("pause", "worker")
+    more(admin_page, "Pause")
+    expect(row.get_by_role("status")).to_have_text("could not pause")
+    expect(admin_page.locator("#notices")).to_contain_text("already paused")
+    admin_page.unroute("**/api/containers*")
+
+
+def test_a_member_is_offered_nothing_and_an_agents_host_says_why(
+    page: Page, admin_page: Page, site: Site, worker: str, open_page: Callable[..., Page]
+) -> None:
+    site.push("vm-1", container(name="pushed"))
+    expect(row_of(admin_page, "pushed")).to_contain_text("not available")
+    site.add_member()
+    other = open_page()
+    sign_in(other, site, MEMBER)
+    row = row_of(other, worker)
+    expect(row).to_contain_text("running")
+    expect(row.get_by_role("button")).to_have_count(0)
+    expect(other.get_by_role("tab", name="Record")).to_have_count(0)
+    expect(row_of(other, "pushed")).to_contain_text("not available")
