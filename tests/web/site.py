@@ -158,7 +158,7 @@ def sign_in(
 
 
 def enter(page: Page, site: Site, path: str = "/") -> None:
-    """Come as the admin, whose session is there already."""
+    """Come with the admin's session that all tests share: signing out would end it for all."""
     session = {
         "token": site.token,
         "expiresAt": "2099-01-01T00:00:00Z",

@@ -33,7 +33,7 @@ export class Tabs {
   /** @param {Tab} tab */
   tab(tab) {
     // No button: not every browser lets one be dragged.
-    const face = h("div", { class: "face", role: "tab", id: tabId(tab.id), "aria-controls": panelId(tab.id), "data-id": tab.id, title: tab.note ?? tab.title }, foreign(tab.title));
+    const face = h("div", { class: "face", role: "tab", id: tabId(tab.id), tabindex: "-1", "aria-controls": panelId(tab.id), "data-id": tab.id, title: tab.note ?? tab.title }, foreign(tab.title));
     face.addEventListener("click", () => this.actions.open(tab.hash));
     const wrap = h("div", { class: "tab", role: "presentation", draggable: String(tab.closable) }, face);
     if (!tab.closable) return wrap;

@@ -6,6 +6,7 @@ any other `str | None` one from the query.
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class Route:
 
     def as_aiohttp(self, prefix: str) -> web.RouteDef:
         """The route for aiohttp's router, under the base path."""
-        path = prefix.rstrip("/") + self.path
+        # By itself a name in braces would not match values that hold braces.
+        path = prefix.rstrip("/") + re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", self.path)
         return web.RouteDef(self.method, path, _Endpoint(self).handle, {})
 
     @property

@@ -1,0 +1,184 @@
+"""The spreadsheet: every container of every host, sorted, searched and kept in place."""
+
+from playwright.sync_api import Page, expect
+
+from tests.factories import container
+from tests.web.site import Site, row_of
+
+STATS = {"cpuPercent": 250.0, "memUsage": 209715200, "memLimit": 419430400}
+STOPPED = {"state": "exited", "exitCode": 0, "health": "none", "stats": None}
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".rows .name").all_inner_texts()
+
+
+def cell(page: Page, name: str, column: str) -> object:
+    return row_of(page, name).locator(f"[data-column={column}]")
+
+
+def headings(page: Page) -> list[str]:
+    return page.get_by_role("columnheader").all_inner_texts()
+
+
+def test_the_first_report_appears_where_the_line_was_that_adds_a_host(
+    admin_page: Page, site: Site
+) -> None:
+    line = admin_page.locator("pre")
+    expect(line).to_contain_text(f"curl -fsS {site.url}/agent/archnest-docker-agent.sh")
+    expect(line).to_contain_text(f"ARCHNEST_URL={site.url} ARCHNEST_AGENT_TOKEN=<the agent token>")
+    site.push("nas", container("web"))
+    expect(row_of(admin_page, "web")).to_be_visible()
+    expect(line).to_be_hidden()
+
+
+def test_every_row_says_name_host_image_state_cpu_memory_ports_and_actions(
+    admin_page: Page, site: Site
+) -> None:
+    image = "registry.lan:5000/shop/web:1.27"
+    site.push("nas", container("web", image=image, health=None, stats=STATS))
+    row = row_of(admin_page, "web")
+    expect(row).to_be_visible()
+    assert headings(admin_page) == [
+        "Name", "Host", "Image", "State", "CPU", "Memory", "Ports", "Actions",
+    ]  # fmt: skip
+    expect(row.locator("[data-column=host]")).to_have_text("nas")
+    expect(row.locator("[data-column=image] .tag")).to_have_text("1.27")
+    expect(row.locator("[data-column=image] bdi").first).to_have_text("registry.lan:5000/shop/web")
+    expect(row.locator("[data-column=state]")).to_contain_text("running")
+    expect(row.locator("[data-column=cpu]")).to_have_text("250 %")
+    expect(row.locator("[data-column=cpu] .meter")).to_have_attribute("title", "250 % of 4 cores, 62.5 % of the host. 100 % is one core fully used, as docker stats counts.")  # fmt: skip  # noqa: E501
+    expect(row.locator("[data-column=memory]")).to_have_text("200 MiB")
+    bar = row.locator("[data-column=memory] .bar span")
+    assert bar.evaluate("(node) => node.style.width") == "50%"
+    expect(row.get_by_role("link", name="8080→80")).to_have_attribute(
+        "href", "http://nas.lan:8080/"
+    )
+    expect(row.locator("[data-column=actions]")).to_have_text("not available from this source")
+
+
+def test_a_value_that_is_not_reported_is_neither_zero_nor_none(
+    admin_page: Page, site: Site
+) -> None:
+    bare = {"id": "a" * 64, "name": "bare", "image": "x", "state": "running"}
+    empty = container("empty", ports=[], stats={"cpuPercent": 0, "memUsage": 0})
+    site.push("nas", bare, empty)
+    for column in ("cpu", "memory", "ports"):
+        expect(cell(admin_page, "bare", column)).to_have_text("—")
+        title = cell(admin_page, "bare", column).locator("[title]")
+        expect(title).to_have_attribute("title", "Not reported by this source")
+    expect(cell(admin_page, "empty", "ports")).to_have_text("none")
+    expect(cell(admin_page, "empty", "cpu")).to_have_text("0.00 %")
+    expect(cell(admin_page, "empty", "memory")).to_have_text("0 B")
+
+
+def test_trouble_comes_first_and_a_click_on_a_heading_sorts_by_it(
+    admin_page: Page, site: Site
+) -> None:
+    site.push(
+        "nas",
+        container("calm"),
+        container("done", **STOPPED),
+        container("crashed", **{**STOPPED, "exitCode": 137}),
+        container("looping", state="restarting", health=None, stats=None),
+        container("ill", health="unhealthy"),
+    )
+    expect(row_of(admin_page, "calm")).to_be_visible()
+    assert names(admin_page) == ["ill", "looping", "crashed", "calm", "done"]
+    admin_page.get_by_role("button", name="Name").click()
+    assert names(admin_page) == ["calm", "crashed", "done", "ill", "looping"]
+    admin_page.get_by_role("button", name="Name").click()
+    assert names(admin_page) == ["looping", "ill", "done", "crashed", "calm"]
+    heading = admin_page.get_by_role("columnheader", name="Name")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+
+
+def test_the_search_finds_by_any_word_and_by_place(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web", labels={"team": "shop"}), container("db", **STOPPED))
+    site.push("pi", container("proxy", image="traefik:3", ports=[]))
+    expect(row_of(admin_page, "proxy")).to_be_visible()
+    box = admin_page.get_by_role("searchbox")
+    finds = {
+        "traefik": ["proxy"],
+        "host:nas": ["web", "db"],
+        "state:exited": ["db"],
+        "label:team=shop": ["web"],
+        "port:8080 web": ["web"],
+        "network:bridge host:pi": ["proxy"],
+        "nothing-like-it": [],
+    }
+    for query, found in finds.items():
+        box.fill(query)
+        assert names(admin_page) == found, query
+    expect(admin_page.get_by_text("No container fits")).to_be_visible()
+    admin_page.get_by_role("button", name="Show all").click()
+    assert len(names(admin_page)) == 3
+
+
+def test_the_chips_count_and_filter_by_state(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web"), container("ill", health="unhealthy"))
+    chip = admin_page.get_by_role("button", name="Unhealthy 1")
+    chip.click()
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    assert names(admin_page) == ["ill"]
+    chip.click()
+    assert len(names(admin_page)) == 2
+
+
+def test_rows_group_by_host_and_by_compose_project(admin_page: Page, site: Site) -> None:
+    shop = {"com.docker.compose.project": "shop"}
+    site.push("nas", container("web", labels=shop), container("lone", labels={}))
+    site.push("pi", container("proxy", labels=shop))
+    expect(row_of(admin_page, "proxy")).to_be_visible()
+    groups = admin_page.locator(".row.group bdi")
+    admin_page.get_by_label("Group").select_option("host")
+    assert groups.all_inner_texts() == ["nas", "pi"]
+    admin_page.get_by_label("Group").select_option("project")
+    assert sorted(groups.all_inner_texts()) == ["no compose project", "shop"]
+    admin_page.reload()
+    expect(groups.first).to_be_visible()
+
+
+def test_chosen_columns_are_remembered(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web", restartCount=7))
+    admin_page.get_by_text("Columns", exact=True).click()
+    admin_page.get_by_label("Restarts").check()
+    admin_page.get_by_label("Memory").uncheck()
+    admin_page.reload()
+    expect(row_of(admin_page, "web").locator("[data-column=restarts]")).to_have_text("7")
+    assert "Memory" not in headings(admin_page)
+
+
+def test_five_thousand_rows_are_all_there_but_few_are_drawn(admin_page: Page, site: Site) -> None:
+    site.push("big", *[container(f"c-{number:04}") for number in range(5000)])
+    table = admin_page.get_by_role("table", name="Containers")
+    expect(table).to_have_attribute("aria-rowcount", "5001")
+    assert admin_page.locator(".rows .row").count() < 100
+    table.evaluate("(node) => { node.scrollTop = node.scrollHeight }")
+    expect(row_of(admin_page, "c-4999")).to_be_in_viewport()
+
+
+def test_an_update_moves_no_row_under_the_pointer_and_keeps_the_focus(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("a"), container("b"), container("c"))
+    link = row_of(admin_page, "c").get_by_role("link").first
+    link.focus()
+    node = link.element_handle()
+    site.push("nas", container("a"), container("b"), container("c", health="unhealthy"))
+    expect(row_of(admin_page, "c")).to_contain_text("unhealthy")
+    assert names(admin_page) == ["a", "b", "c"]
+    assert admin_page.evaluate("(node) => document.activeElement === node", node)
+    admin_page.get_by_role("searchbox").focus()
+    site.push("nas", container("a"), container("b"), container("c", health="unhealthy", image="y"))
+    expect(row_of(admin_page, "c")).to_contain_text("y")
+    rows = admin_page.locator(".rows .row")
+    expect(rows.filter(has_text="unhealthy")).to_have_attribute("aria-rowindex", "2")
+
+
+def test_containers_that_share_a_name_are_all_shown(admin_page: Page, site: Site) -> None:
+    twins = [container("", id=letter * 64) for letter in "ab"]
+    site.push("nas", *twins, container("web", id="c" * 64), container("web", id="d" * 64))
+    expect(admin_page.get_by_text("4 of 4 containers")).to_be_visible()
+    expect(row_of(admin_page, "web")).to_have_count(2)
+    expect(row_of(admin_page, "a" * 12)).to_be_visible()

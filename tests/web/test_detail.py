@@ -1,0 +1,185 @@
+"""A container's own tab: everything the source reports, and what it does not."""
+
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.factories import container
+from tests.web.site import Site, row_of
+
+HEADINGS = [
+    "Overview",
+    "State and health",
+    "Stats",
+    "Ports",
+    "Networks",
+    "Mounts",
+    "Environment",
+    "Labels",
+    "Entrypoint and command",
+    "Logs",
+]
+
+
+def open_tab(page: Page, site: Site, shown: dict[str, Any], *others: dict[str, Any]) -> None:
+    site.push("nas", shown, *others)
+    row_of(page, shown["name"]).get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name=shown["name"], exact=True)).to_be_visible()
+
+
+def section(page: Page, title: str) -> Locator:
+    return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def fact(page: Page, name: str) -> Locator:
+    term = page.locator("dt", has=page.get_by_text(name, exact=True))
+    return page.locator(".facts > div").filter(has=term).locator("dd")
+
+
+def test_the_tab_shows_everything_that_is_reported(admin_page: Page, site: Site) -> None:
+    shown = container(
+        "web",
+        ports=[
+            {"hostIp": "127.0.0.1", "hostPort": 5353, "containerPort": 53, "proto": "udp"},
+            {"hostIp": None, "hostPort": None, "containerPort": 9000, "proto": "tcp"},
+        ],
+        mounts=[{"type": "bind", "source": "/srv", "destination": "/www", "rw": False}],
+        env=[{"key": "DB_PASSWORD", "value": "hunter2"}, {"key": "LINES", "value": "a=b\nc"}],
+        restartCount=3,
+    )
+    open_tab(admin_page, site, shown)
+    sections = admin_page.locator(".card h2")
+    assert sections.all_text_contents()[: len(HEADINGS)] == HEADINGS
+    says = {
+        "Name": "web",
+        "Image": "nginx1.27",
+        "Image id": shown["imageId"],
+        "Short id": shown["id"][:12],
+        "Full id": shown["id"],
+        "Uptime": "d",
+        "Restart count": "3",
+        "Restart policy": "unless-stopped",
+        "State": "healthy",
+        "Status": "Up 3 hours",
+        "Exit code": "still up",
+        "Health": "healthy",
+        "CPU": "1.40 %",
+        "Memory": "20.0 MiB",
+        "Network received": "12.3 kB",
+        "Network sent": "67.9 kB",
+        "Disk read": "0 B",
+        "Processes": "3",
+        "Entrypoint": "/docker-entrypoint.sh",
+        "Command": "nginx -g 'daemon off;'",
+    }
+    for name, value in says.items():
+        expect(fact(admin_page, name)).to_contain_text(value)
+    created = fact(admin_page, "Created").locator("time")
+    expect(created).to_have_attribute("datetime", "2026-06-20T16:00:00Z")
+    expect(section(admin_page, "Ports")).to_contain_text("127.0.0.1:5353→53/udp")
+    expect(section(admin_page, "Ports")).to_contain_text("not published")
+    expect(section(admin_page, "Networks")).to_contain_text("172.17.0.2")
+    expect(section(admin_page, "Mounts")).to_contain_text("read only")
+    expect(section(admin_page, "Environment")).to_contain_text("********")
+    expect(section(admin_page, "Environment")).not_to_contain_text("hunter2")
+    value = section(admin_page, "Environment").locator(".value").last
+    assert value.inner_text() == "a=b\nc"
+    expect(section(admin_page, "Labels")).to_contain_text("com.docker.compose.project")
+    expect(section(admin_page, "Logs")).to_contain_text("Not available from this source")
+
+
+def test_what_is_not_reported_says_so_and_what_is_empty_says_none(
+    admin_page: Page, site: Site
+) -> None:
+    bare = {"id": "a" * 64, "name": "bare", "image": "x", "state": "running"}
+    empty = container("empty", ports=[], networks=[], mounts=[], env=[], labels={}, command="")
+    open_tab(admin_page, site, bare, empty)
+    for name in ("Image id", "Created", "Started", "Restart count", "Restart policy", "Health"):
+        expect(fact(admin_page, name)).to_have_text("— not reported by this source")
+    for title in ("Stats", "Ports", "Networks", "Mounts", "Environment", "Labels"):
+        expect(section(admin_page, title)).to_contain_text("not reported by this source")
+    admin_page.get_by_role("tab", name="Containers").click()
+    row_of(admin_page, "empty").get_by_role("link").first.click()
+    panel = admin_page.locator("[role=tabpanel]:not([hidden])")
+    for title in ("Ports", "Networks", "Mounts", "Environment", "Labels"):
+        heading = admin_page.get_by_role("heading", name=title, exact=True)
+        expect(panel.locator(".card").filter(has=heading).locator(".none")).to_have_text("none")
+
+
+def test_a_stopped_container_shows_its_exit_code_and_no_stats(admin_page: Page, site: Site) -> None:
+    ended = {"state": "exited", "exitCode": 137, "stats": None, "health": "none"}
+    shown = container("web", **ended, finishedAt="2026-06-20T17:00:00Z")
+    open_tab(admin_page, site, shown)
+    expect(fact(admin_page, "Exit code")).to_have_text("137")
+    expect(fact(admin_page, "Uptime")).to_have_text("not running")
+    expect(section(admin_page, "Stats")).to_contain_text("Only a running container has stats")
+
+
+def test_tabs_open_close_and_are_there_after_a_reload(admin_page: Page, site: Site) -> None:
+    open_tab(admin_page, site, container("web"), container("db"))
+    assert "/#/hosts/nas/containers/web" in admin_page.url
+    admin_page.get_by_role("tab", name="Containers").click()
+    row_of(admin_page, "db").get_by_role("link").first.click()
+    admin_page.reload()
+    expect(admin_page.get_by_role("tab", name="db")).to_have_attribute("aria-selected", "true")
+    expect(admin_page.get_by_role("tab", name="web")).to_be_visible()
+    admin_page.get_by_title("Close db").click()
+    expect(admin_page.get_by_role("tab", name="db")).to_have_count(0)
+    expect(admin_page.get_by_role("tab", name="web")).to_have_attribute("aria-selected", "true")
+    admin_page.go_back()
+    expect(admin_page.get_by_role("heading", name="db", exact=True)).to_be_visible()
+
+
+def test_tabs_are_used_with_the_keyboard(admin_page: Page, site: Site) -> None:
+    open_tab(admin_page, site, container("web"))
+    admin_page.get_by_role("tab", name="web").focus()
+    admin_page.keyboard.press("ArrowRight")
+    expect(admin_page.get_by_role("tab", name="Sources")).to_be_focused()
+    expect(admin_page.get_by_role("tab", name="Sources")).to_have_attribute("aria-selected", "true")
+    admin_page.keyboard.press("ArrowLeft")
+    admin_page.keyboard.press("Delete")
+    expect(admin_page.get_by_role("tab", name="web")).to_have_count(0)
+    expect(admin_page.get_by_role("tab", name="Containers")).to_be_focused()
+
+
+def test_the_tab_follows_a_container_that_is_recreated_under_its_name(
+    admin_page: Page, site: Site
+) -> None:
+    open_tab(admin_page, site, container("web"))
+    site.push("nas", container("web", id="e" * 64, image="nginx:1.28"))
+    expect(fact(admin_page, "Full id")).to_contain_text("e" * 64)
+    expect(fact(admin_page, "Image")).to_contain_text("1.28")
+
+
+def test_an_update_keeps_the_focus_and_what_is_typed_in_a_filter(
+    admin_page: Page, site: Site
+) -> None:
+    env = [{"key": f"NAME_{number}", "value": str(number)} for number in range(20)]
+    open_tab(admin_page, site, container("web", env=env))
+    admin_page.get_by_label("Copy the full id").focus()
+    site.push("nas", container("web", env=env, restartCount=1))
+    expect(fact(admin_page, "Restart count")).to_have_text("1")
+    expect(admin_page.get_by_label("Copy the full id")).to_be_focused()
+    admin_page.get_by_label("Filter Environment").fill("name_7")
+    expect(section(admin_page, "Environment").locator("tbody tr")).to_have_count(1)
+    site.push("nas", container("web", env=env, restartCount=2))
+    expect(fact(admin_page, "Restart count")).to_have_text("2")
+    expect(admin_page.get_by_label("Filter Environment")).to_be_focused()
+    expect(section(admin_page, "Environment").locator("tbody tr")).to_have_count(1)
+
+
+def test_a_container_that_nobody_knows_leads_back(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web"))
+    admin_page.goto(f"{site.url}/#/hosts/nas/containers/nobody")
+    expect(admin_page.get_by_text("This container is not known")).to_be_visible()
+    admin_page.get_by_role("link", name="All containers").click()
+    expect(row_of(admin_page, "web")).to_be_visible()
+
+
+def test_ids_are_copied(admin_page: Page, site: Site) -> None:
+    admin_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_tab(admin_page, site, container("web"))
+    admin_page.get_by_label("Copy the full id").click()
+    expect(admin_page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    copied = admin_page.evaluate("navigator.clipboard.readText()")
+    assert copied == container("web")["id"]
