@@ -4,7 +4,7 @@
  * back or the network does.
  */
 
-export const EVERY_MS = 3000;
+export const EVERY_MS = 1500;
 const LONGEST_MS = 30000;
 /** A server that takes longer counts as away. */
 const PATIENCE_MS = 15000;

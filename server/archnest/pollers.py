@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import asyncssh
@@ -43,6 +43,8 @@ LONGEST_WAIT_S = 60.0
 STEADY_S = 30.0
 """A source that answered for so long is tried again at once."""
 TEST_S = 30.0
+LOOK_S = 30.0
+"""How long one look at a container counts: a page that shows it fetches it more often."""
 _HOW = ("address", "ca_file", "cert_file", "key_file")
 
 State = Literal["connecting", "connected", "failing"]
@@ -56,6 +58,14 @@ class _Poller:
     state: State = "connecting"
     error: str | None = None
     task: asyncio.Task[None] | None = None
+    looks: dict[str, float] = field(default_factory=dict)
+    """The ids of containers that someone looked at, with when that ends to count."""
+
+    def looked_at(self) -> set[str]:
+        """The ids of the containers that someone looks at now."""
+        now = time.monotonic()
+        self.looks = {one: until for one, until in self.looks.items() if until > now}
+        return set(self.looks)
 
 
 class Pollers:
@@ -117,6 +127,12 @@ class Pollers:
             if not linked:
                 with contextlib.suppress(NotFound):
                     await self._ingest.forget(host_id)
+
+    def note_look(self, host_id: str, container_id: str) -> None:
+        """Someone looks at this container: its statistics are taken more often for a while."""
+        poller = self._pollers.get(host_id)
+        if poller is not None:
+            poller.looks[container_id] = time.monotonic() + LOOK_S
 
     def target(self, host_id: str) -> Target:
         """How the host's engine is reached; raises NotAvailable when it has none."""
@@ -183,7 +199,7 @@ class Pollers:
         while True:
             began_at = time.monotonic()
             try:
-                await watch(record.host_id, _target(record), publish)
+                await watch(record.host_id, _target(record), publish, poller.looked_at)
             except Exception as error:
                 self._note(poller, _words(error))
             # One that answers and then fails, each time anew, is not asked without end.

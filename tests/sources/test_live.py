@@ -1,6 +1,8 @@
 """Sources through the API: live, apart from each other, and back after a failure."""
 
 import asyncio
+import json
+import re
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -199,3 +201,69 @@ async def test_words_that_are_wrong_are_refused(
 async def test_plain_tcp_over_a_network_is_warned_of(client: Client, admin: Headers) -> None:
     added = await add(client, admin, kind="docker-tcp", address="192.0.2.1:2375")
     assert "Without TLS" in added["warning"]
+
+
+async def test_what_someone_looks_at_is_measured_more_often(
+    client: Client, admin: Headers, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.sources.engine.STATS_S", 3600.0)
+    monkeypatch.setattr("archnest.sources.engine.LOOKED_AT_S", 0.2)
+    names = ("watched", "other")
+    for name in names:
+        await docker(engine, "run", "-d", "--name", name, *ALONE, IMAGE, *SLEEP)
+    await add(client, admin, address=str(engine.socket))
+
+    async def processes(name: str) -> Any:
+        stats = (named(await host(client, admin), name) or {}).get("stats") or {}
+        return stats.get("pids")
+
+    for name in names:
+        before = await until(lambda name=name: processes(name))
+        await docker(engine, "exec", "-d", name, *SLEEP)
+    await client.get("/api/hosts/nas/containers/watched", headers=admin)
+
+    async def is_counted() -> bool:
+        return bool(await processes("watched") == before + 1)
+
+    await until(is_counted)
+    assert await processes("other") == before
+    await docker(engine, "rm", "-f", *names)
+
+
+async def test_cpu_and_memory_are_those_of_docker_stats(
+    client: Client, admin: Headers, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.sources.engine.STATS_S", 0.5)
+    monkeypatch.setattr("archnest.sources.engine.LOOKED_AT_S", 0.5)
+    # Half a core, so that other work on the machine does not take it away.
+    burn = ["sh", "-c", "while :; do :; done"]
+    await docker(engine, "run", "-d", "--name", "burner", "--cpus", "0.5", *ALONE, IMAGE, *burn)
+    await docker(engine, "run", "-d", "--name", "idle", *ALONE, IMAGE, *SLEEP)
+    await add(client, admin, address=str(engine.socket))
+
+    async def equal_to_the_cli() -> bool:
+        line = '{"name": "{{.Name}}", "cpu": "{{.CPUPerc}}", "memory": "{{.MemUsage}}"}'
+        said = await docker(engine, "stats", "--no-stream", "--format", line, "burner", "idle")
+        cli = {one["name"]: one for one in map(json.loads, said.splitlines())}
+        shown = await host(client, admin)
+        return all(_is_close(named(shown, name)["stats"], cli[name]) for name in cli)
+
+    async def is_measured() -> bool:
+        shown = await host(client, admin)
+        rows = [named(shown, name) for name in ("burner", "idle")]
+        return all(row and row["stats"] and row["stats"]["cpuPercent"] for row in rows[:1])
+
+    await until(is_measured)
+    await until(equal_to_the_cli, patience_s=60)
+    await docker(engine, "rm", "-f", "burner", "idle")
+
+
+def _is_close(stats: Any, cli: dict[str, str]) -> bool:
+    """Whether two looks at one container, not at the same moment, tell the same."""
+    cpu = float(cli["cpu"].rstrip("%"))
+    memory = cli["memory"].partition(" / ")[0]
+    number, unit = re.fullmatch(r"([0-9.]+)([KMG]i)?B", memory).groups()  # type: ignore[union-attr]
+    size = float(number) * 1024 ** " KMG".index((unit or " ")[0])
+    return abs(stats["cpuPercent"] - cpu) <= max(1, cpu * 0.2) and abs(
+        stats["memUsage"] - size
+    ) <= max(64 * 1024, size * 0.05)

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.engine.dockerd import Engine
 from tests.sources.transports import Sshd
+from tests.web.site import Site
 
 
 def add(page: Page, host_id: str, kind: str, address: str, key_file: str = "") -> None:
@@ -44,3 +45,19 @@ def test_an_ssh_hosts_key_is_accepted_by_its_fingerprint(admin_page: Page, sshd:
     row.get_by_role("button", name="Remove").click()
     admin_page.get_by_role("button", name="Remove source").click()
     expect(row).to_have_count(0)
+
+
+def test_a_source_that_cannot_be_asked_is_edited_until_it_can(
+    admin_page: Page, site: Site, engine: Engine, tmp_path: Path
+) -> None:
+    how = {"hostId": "nas", "kind": "docker-socket", "address": str(tmp_path / "none.sock")}
+    site.ask("POST", "/api/sources", how)
+    admin_page.get_by_role("tab", name="Sources").click()
+    row = admin_page.get_by_role("row", name="nas")
+    expect(row).to_contain_text("there is no such file")
+    row.get_by_role("button", name="Edit").click()
+    dialog = admin_page.get_by_role("dialog")
+    dialog.get_by_label("Address").fill(str(engine.socket))
+    dialog.get_by_role("button", name="Save and connect").click()
+    expect(row).to_contain_text("connected")
+    site.ask("DELETE", "/api/sources/nas")

@@ -48,6 +48,7 @@ class SourcesView {
       h("td", {}, source.state, said),
       h("td", { class: "buttons" },
         h("button", { type: "button", onclick: () => this.test(source) }, "Test"),
+        h("button", { type: "button", onclick: () => this.edit(source) }, "Edit"),
         h("button", { type: "button", class: "danger", onclick: () => this.remove(source) }, "Remove")));
   }
 
@@ -66,6 +67,23 @@ class SourcesView {
   }
 
   /** @param {Source} source */
+  edit(source) {
+    const how = howFields(source);
+    how.adjust(source.kind);
+    const dialog = h("dialog", { class: "dialog", "aria-label": `Edit ${source.hostId}` },
+      form({ title: `Edit ${source.hostId}`, fields: [h("p", {}, source.kind), ...how.nodes], action: "Save and connect", submit: async () => {
+        await call("PATCH", path(source), how.given());
+        notice(`Changed ${source.hostId}`);
+        dialog.close();
+        this.polling.now();
+      } }),
+      h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  /** @param {Source} source */
   async remove(source) {
     const sure = await confirm({ title: `Remove ${source.hostId}?`, text: source.linked ? `${source.hostId} stays with its agent; actions, logs and terminal end.` : `${source.hostId} and its containers disappear from this page. Nothing changes on the host.`, action: "Remove source", danger: true });
     if (!sure) return;
@@ -81,23 +99,14 @@ class SourcesView {
   addForm() {
     const kind = h("select", {}, Object.keys(ADDRESSES).map((value) => h("option", { value }, value)));
     const hostId = field("Host id", { required: true, maxlength: 128, autocapitalize: "none", spellcheck: "false" });
-    const address = field("Address", { required: true, maxlength: 1024, autocapitalize: "none", spellcheck: "false", placeholder: ADDRESSES["docker-ssh"] });
-    const key = field("Private key file", { maxlength: 1024, spellcheck: "false" });
-    const ca = field("CA file (TLS)", { maxlength: 1024, spellcheck: "false" });
-    const cert = field("Client certificate file (TLS)", { maxlength: 1024, spellcheck: "false" });
+    const how = howFields();
     const link = h("input", { type: "checkbox" });
-    const adjust = () => {
-      address.input.placeholder = ADDRESSES[kind.value] ?? "";
-      key.node.hidden = kind.value === "docker-socket";
-      ca.node.hidden = cert.node.hidden = kind.value !== "docker-tcp";
-    };
+    const adjust = () => how.adjust(kind.value);
     kind.addEventListener("change", adjust);
     adjust();
-    const given = () => {
-      const value = (/** @type {typeof key} */ one) => (one.node.hidden ? null : one.input.value.trim() || null);
-      return { hostId: hostId.input.value.trim(), kind: kind.value, address: address.input.value.trim(), keyFile: value(key), caFile: value(ca), certFile: value(cert), link: link.checked };
-    };
-    const fields = [hostId.node, h("label", { class: "field" }, h("span", {}, "Kind"), kind), address.node, key.node, ca.node, cert.node, h("label", { class: "check" }, link, "Link to the agent that reports this host: both become one host, with actions"), this.result];
+    const given = () => ({ hostId: hostId.input.value.trim(), kind: kind.value, link: link.checked, ...how.given() });
+    const linked = h("label", { class: "check" }, link, "Link to the agent that reports this host: both become one host, with actions");
+    const fields = [hostId.node, h("label", { class: "field" }, h("span", {}, "Kind"), kind), ...how.nodes, linked, this.result];
     const node = form({ title: "Add a source", fields, action: "Test and add", submit: async () => {
       if (await this.add(given())) {
         node.reset();
@@ -123,6 +132,26 @@ class SourcesView {
     this.polling.now();
     return true;
   }
+}
+
+/** The fields that say how an engine is reached. @param {Partial<Source>} [now] */
+function howFields(now = {}) {
+  const limits = { maxlength: 1024, autocapitalize: "none", spellcheck: "false" };
+  const address = field("Address", { required: true, value: now.address, ...limits });
+  const key = field("Private key file", { value: now.keyFile, ...limits });
+  const ca = field("CA file (TLS)", { value: now.caFile, ...limits });
+  const cert = field("Client certificate file (TLS)", { value: now.certFile, ...limits });
+  const value = (/** @type {typeof key} */ one) => (one.node.hidden ? null : one.input.value.trim() || null);
+  return {
+    nodes: [address.node, key.node, ca.node, cert.node],
+    /** @param {string} kind */
+    adjust: (kind) => {
+      address.input.placeholder = ADDRESSES[kind] ?? "";
+      key.node.hidden = kind === "docker-socket";
+      ca.node.hidden = cert.node.hidden = kind !== "docker-tcp";
+    },
+    given: () => ({ address: address.input.value.trim(), keyFile: value(key), caFile: value(ca), certFile: value(cert) }),
+  };
 }
 
 /** @param {HTMLElement[]} rows */

@@ -41,6 +41,7 @@ async def show_container(request: web.Request, host_id: str, container_id: str) 
     except NotFound:
         gone = entry.picture.find_gone(container_id)
         return ContainerDetail(entry.host(), gone.container, gone.gone_at)
+    request.app[keys.POLLERS].note_look(host_id, container.id)
     return ContainerDetail(entry.host(), container, None)
 
 

@@ -80,7 +80,9 @@ class Client:
 
     async def get(self, path: str, **params: str) -> Any:
         """The JSON answer to a GET; raises what aiodocker and aiohttp raise."""
-        return await self.docker._query_json(path, params=params)
+        # aiodocker goes by the content type, and podman's statistics have none.
+        async with self.docker._query(path, params=params) as response, response:
+            return json.loads(await response.read())
 
     @property
     def is_podman(self) -> bool:

@@ -7,6 +7,7 @@ number at a time, of running containers alone.
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from archnest.sources.stats import Sample, stats_of
 
 POLL_S = 15.0
 STATS_S = 15.0
+LOOKED_AT_S = 4.0
+"""How often statistics are taken of what someone looks at."""
 SETTLE_S = 0.2
 """Events come in bursts; those of so short a time share one look."""
 AT_ONCE = 10
@@ -35,15 +38,17 @@ RESETTING = ("start", "die", "restart")
 """What begins the counters anew."""
 
 Publish = Callable[[Report], Awaitable[object]]
+LookedAt = Callable[[], set[str]]
+"""The ids of the containers that someone looks at now."""
 
 
-async def watch(host_id: str, target: Target, publish: Publish) -> None:
+async def watch(host_id: str, target: Target, publish: Publish, looked_at: LookedAt = set) -> None:
     """Publish the engine's reports for as long as it answers; raises when it does not.
 
     A quiet engine is reported every POLL_S. What `publish` raises ends it too.
     """
     async with connected(target) as client:
-        watched = _Watched(host_id, client, publish)
+        watched = _Watched(host_id, client, publish, looked_at)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watched.hear())
             tasks.create_task(watched.measure())
@@ -61,10 +66,11 @@ async def described(target: Target) -> Engine:
 class _Watched:
     """The state of one watch."""
 
-    def __init__(self, host_id: str, client: Client, publish: Publish) -> None:
+    def __init__(self, host_id: str, client: Client, publish: Publish, looked_at: LookedAt) -> None:
         self._host_id = host_id
         self._client = client
         self._publish = publish
+        self._looked_at = looked_at
         self._listed: dict[str, Listed] = {}
         self._inspected: dict[str, Inspected] = {}
         self._samples: dict[str, Sample] = {}
@@ -113,16 +119,23 @@ class _Watched:
             self._wake.clear()
 
     async def measure(self) -> None:
-        """Take statistics every STATS_S and have them shown."""
+        """Take statistics every STATS_S, more often where someone looks, and have them shown."""
         await self._seen.wait()
+        due_at = 0.0
         while True:
-            running = [one.id for one in self._listed.values() if one.state == "running"]
-            await self._each(running, self._sample)
+            wanted = [one.id for one in self._listed.values() if one.state == "running"]
+            if time.monotonic() < due_at:
+                looked_at = self._looked_at()
+                wanted = [one for one in wanted if one in looked_at]
+            else:
+                due_at = time.monotonic() + STATS_S
+            await self._each(wanted, self._sample)
             for gone in self._samples.keys() - self._listed.keys():
                 self._samples.pop(gone, None)
                 self._stats.pop(gone, None)
-            self._wake.set()
-            await asyncio.sleep(STATS_S)
+            if wanted:
+                self._wake.set()
+            await asyncio.sleep(LOOKED_AT_S)
 
     async def _look(self) -> None:
         """List all containers and inspect those that may have changed."""
