@@ -493,8 +493,8 @@ make_workspace() {
   work="$(mktemp -d "${TMPDIR:-/tmp}/archnest-agent.XXXXXX")"
   child=''
   trap 'rm -rf "$work"' EXIT
-  trap 'kill $child 2>/dev/null; exit 143' TERM HUP
-  trap 'kill $child 2>/dev/null; exit 130' INT
+  trap 'kill $child 2>/dev/null || :; exit 143' TERM HUP
+  trap 'kill $child 2>/dev/null || :; exit 130' INT
   ends_at=$((SECONDS + interval_s - 1))
   deadline="$ends_at"
 }
@@ -529,7 +529,8 @@ pause() {
 loop() {
   local next
   next=$((SECONDS + $(offset)))
-  trap 'kill $child 2>/dev/null; wait; exit 0' TERM INT HUP
+  # Under errexit a child that has just ended would make the exit a failure.
+  trap 'kill $child 2>/dev/null || :; wait || :; exit 0' TERM INT HUP
   while :; do
     (report_once) &
     child=$!

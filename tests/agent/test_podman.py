@@ -144,7 +144,8 @@ def test_stats_are_of_the_present(reported: dict[str, dict[str, Any]]) -> None:
 def test_engine(report: dict[str, Any], podman: Podman) -> None:
     engine = report["engine"]
     assert engine["version"] == podman("version", "--format", "{{.Client.Version}}")
-    assert all(engine.values())
+    # Podman has no id for an engine.
+    assert [name for name, value in engine.items() if value is None] == ["id"]
 
 
 def test_a_first_sample_alone_tells_no_cpu(

@@ -267,3 +267,23 @@ def _is_close(stats: Any, cli: dict[str, str]) -> bool:
     return abs(stats["cpuPercent"] - cpu) <= max(1, cpu * 0.2) and abs(
         stats["memUsage"] - size
     ) <= max(64 * 1024, size * 0.05)
+
+
+@pytest.mark.usefixtures("awkward_containers")
+async def test_more_containers_than_an_sshd_takes_sessions(
+    client: Client, admin: Headers, sshd: Sshd
+) -> None:
+    how = {"kind": "docker-ssh", "address": sshd.address, "keyFile": sshd.key_file}
+    body = {"hostId": "nas", **how}
+    shown = await (await client.post("/api/sources/test", json=body, headers=admin)).json()
+    await add(client, admin, **how, hostKey=shown["hostKey"])
+
+    async def all_are_measured() -> bool:
+        rows = (await host(client, admin) or {}).get("containers", [])
+        running = [row for row in rows if row["state"] == "running"]
+        return len(rows) > 10 and all(
+            row["stats"] for row in running if row["name"] != "restarting"
+        )
+
+    await until(all_are_measured, patience_s=60)
+    assert (await source(client, admin))["error"] is None

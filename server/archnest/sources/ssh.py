@@ -19,6 +19,8 @@ from archnest.sources.failures import SourceFailure, explained
 CONNECT_S = 10.0
 KEEPALIVE_S = 15.0
 DEFAULT_PORT = 22
+MAX_SESSIONS = 8
+"""Each request has a session of its own, and sshd takes 10 a connection (MaxSessions)."""
 
 # Each failure reaches the page as its source's error; asyncssh tells of every connection.
 logging.getLogger("aiodocker.ssh").setLevel(logging.CRITICAL)
@@ -55,7 +57,7 @@ class _OnLoop(aiohttp.UnixConnector):
     engine_loop: asyncio.AbstractEventLoop
 
     def __init__(self, path: str) -> None:
-        super().__init__(path=path, loop=self.engine_loop)
+        super().__init__(path=path, limit=MAX_SESSIONS, loop=self.engine_loop)
 
 
 class SshConnector(SSHConnector, _OnLoop):
