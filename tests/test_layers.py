@@ -13,7 +13,11 @@ WEB = CHECKOUT / "web"
 
 GROUND = {"model", "errors", "assets", "timestamps", "masking", "config"}
 SERVICES = {"links", "ingest", "fleet", "feed", "picture"}
-BELOW_API = GROUND | SERVICES | {"audit", "pollers", "store", "sources", "auth", "openapi", "keys"}
+BELOW_API = (
+    GROUND
+    | SERVICES
+    | {"audit", "streams", "pollers", "store", "sources", "auth", "openapi", "keys"}
+)
 SERVER = BELOW_API | {"api", "logs"}
 
 # room: the other rooms it may import; a file of the package is a room of its own.
@@ -24,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "auth": GROUND | {"store"},
     **dict.fromkeys(SERVICES, GROUND | SERVICES | {"store", "sources", "auth"}),
     "pollers": GROUND | {"ingest", "fleet", "picture", "store", "sources"},
+    "streams": GROUND,
     "audit": GROUND | {"store"},
     "openapi": GROUND | {"auth", "archnest"},
     "keys": BELOW_API - {"openapi"},

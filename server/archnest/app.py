@@ -34,6 +34,7 @@ from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
 from archnest.store.readiness import Readiness
+from archnest.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ def make_app(config: Config) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[keys.CONFIG] = config
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers])
+    app[keys.STREAMS] = Streams()
+    app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(add_policy)
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
     for route in [*ROUTES, documentation_route(ROUTES), *assets]:
@@ -205,6 +208,10 @@ def _announce(config: Config, accounts: Accounts) -> None:
     print("\n".join(lines), flush=True)
     if config.agent_token is None:
         log.warning("ARCHNEST_AGENT_TOKEN is not set: no report is taken")
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[keys.STREAMS].end()
 
 
 async def _store(app: web.Application) -> AsyncIterator[None]:

@@ -141,6 +141,14 @@ class TooManyAttempts(Problem):
     title = "Too many attempts"
 
 
+class TooManyStreams(Problem):
+    """More logs and terminals are open than one person, or the server, may have."""
+
+    status = 429
+    slug = "too-many-streams"
+    title = "Too many streams are open"
+
+
 class IngestDisabled(Problem):
     """No agent token is configured, so no report can be taken."""
 

@@ -14,6 +14,7 @@ from archnest.ingest import Ingest
 from archnest.pollers import Pollers
 from archnest.store.database import Database
 from archnest.store.readiness import Readiness
+from archnest.streams import Streams
 
 CONFIG = web.AppKey("CONFIG", Config)
 DATABASE = web.AppKey("DATABASE", Database)
@@ -24,6 +25,7 @@ AUDIT = web.AppKey("AUDIT", Audit)
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 POLLERS = web.AppKey("POLLERS", Pollers)
+STREAMS = web.AppKey("STREAMS", Streams)
 GATE = web.AppKey("GATE", Gate)
 
 CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKey(

@@ -83,7 +83,7 @@ def _operation(
     problem = {"content": {PROBLEM: {"schema": schema_of[ProblemDocument]}}}
     success: dict[str, Any] = {"description": "done"}
     if answer is not None:
-        success["content"] = {JSON: {"schema": schema_of[answer]}}
+        success["content"] = {_media_type(route): {"schema": schema_of[answer]}}
     name = route.handler.__name__
     operation: dict[str, Any] = {
         "operationId": _camel(name),
@@ -115,6 +115,12 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
     if access is Access.ANYONE:
         return []
     return [{"agentToken": []}] if access is Access.AGENT else [{"session": []}]
+
+
+def _media_type(route: DescribedRoute) -> str:
+    """What a streamed answer says of itself; all others are JSON."""
+    origin = typing.get_origin(route.hints.get("return"))
+    return str(getattr(origin, "media_type", JSON))
 
 
 def _answer_type(route: DescribedRoute) -> Any:

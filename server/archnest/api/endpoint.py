@@ -10,7 +10,7 @@ import re
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -22,9 +22,16 @@ from archnest.errors import Invalid
 from archnest.feed import Encoded
 
 Handler = Callable[..., Awaitable[Any]]
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 JSON = "application/json"
+
+
+class Streamed(web.StreamResponse, Generic[T]):
+    """An answer that a handler writes as it comes, the JSON of one T a line."""
+
+    media_type = "application/x-ndjson"
 
 
 @dataclass(frozen=True)

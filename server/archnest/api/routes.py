@@ -3,7 +3,18 @@
 from aiohttp import web
 
 from archnest import keys
-from archnest.api import actions, agent_hosts, audit, auth, health, hosts, reports, sources, users
+from archnest.api import (
+    actions,
+    agent_hosts,
+    audit,
+    auth,
+    health,
+    hosts,
+    logs,
+    reports,
+    sources,
+    users,
+)
 from archnest.api.endpoint import Route
 from archnest.auth.access import Access
 
@@ -35,6 +46,7 @@ ROUTES = [
     Route("GET", "/api/hosts", hosts.list_hosts, Access.MEMBER),
     Route("GET", "/api/containers", hosts.list_changes, Access.MEMBER),
     Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),
+    Route("GET", CONTAINER + "/logs", logs.read_logs, Access.MEMBER),
     Route("POST", CONTAINER + "/actions", actions.act_on_container, Access.ADMIN, status=204),
     Route("GET", SOURCES, sources.list_sources, Access.ADMIN),
     Route("POST", SOURCES, sources.add_source, Access.ADMIN, status=201),

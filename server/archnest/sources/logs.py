@@ -1,0 +1,85 @@
+"""A container's log from its engine: as fast as it is read, and no faster."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiodocker
+import aiohttp
+
+from archnest.errors import NotAvailable, NotFound, SourceUnavailable
+from archnest.sources.connect import CONNECT_S, Client, Target, connected
+from archnest.sources.failures import explained, printable
+from archnest.sources.loglines import LogLine, LogLines
+
+LINES_PER_S = 20_000
+"""A container that floods its log shall not take the server's whole time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which part of a log."""
+
+    tail: int | None = 200
+    """How many of the last lines; None means all."""
+    since: float | None = None
+    """Unix seconds."""
+    follow: bool = False
+
+    def params(self) -> dict[str, str]:
+        """As the engine takes it; times are asked for always, they come with each line."""
+        found = {"stdout": "1", "stderr": "1", "timestamps": "1"}
+        found["tail"] = "all" if self.tail is None else str(self.tail)
+        if self.since is not None:
+            found["since"] = f"{self.since:.9f}"
+        if self.follow:
+            found["follow"] = "1"
+        return found
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    target: Target, container_id: str, query: LogQuery
+) -> AsyncIterator[AsyncIterator[list[LogLine]]]:
+    """The log's lines in batches, on a connection of its own that ends with this.
+
+    Raises NotFound, NotAvailable when the logging driver cannot be read, and
+    SourceUnavailable; the iterator raises SourceUnavailable too.
+    """
+    try:
+        async with (
+            connected(target) as client,
+            client.docker._query(
+                f"containers/{container_id}/logs",
+                params=query.params(),
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
+            ) as response,
+            response,
+        ):
+            has_terminal = await _has_terminal(client, container_id)
+            yield _batches(response, LogLines(has_terminal=has_terminal))
+    except aiodocker.DockerError as error:
+        if error.status == 404:
+            raise NotFound(printable(error.message)) from None
+        if error.status < 900:
+            raise NotAvailable(printable(error.message)) from None
+        raise SourceUnavailable(explained(error).detail) from error
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise SourceUnavailable(explained(error).detail) from error
+
+
+async def _has_terminal(client: Client, container_id: str) -> bool:
+    inspected = await client.get(f"containers/{container_id}/json")
+    return bool((inspected.get("Config") or {}).get("Tty"))
+
+
+async def _batches(
+    response: aiohttp.ClientResponse, lines: LogLines
+) -> AsyncIterator[list[LogLine]]:
+    async for data in response.content.iter_any():
+        if batch := list(lines.feed(data)):
+            yield batch
+            await asyncio.sleep(len(batch) / LINES_PER_S)
+    if batch := list(lines.rest()):
+        yield batch
