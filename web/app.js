@@ -7,6 +7,7 @@ import * as prefs from "./prefs.js";
 import * as session from "./session.js";
 import * as store from "./store.js";
 import * as container from "./views/container.js";
+import { mark } from "./views/containers.js";
 import { VIEWS } from "./views/index.js";
 import * as login from "./views/login.js";
 import * as setup from "./views/setup.js";
@@ -25,6 +26,7 @@ const countdown = h("span", {});
 const banner = h("section", { class: "banner", "aria-label": "Connection", hidden: true }, trouble, countdown, h("button", { type: "button", onclick: () => store.retry() }, "Try now"));
 const tabs = new Tabs({ open: (hash) => { location.hash = hash; }, close: closeTab, move: moveTab });
 let shownBefore = false;
+let titled = "ArchNest";
 let opened = /** @type {Open[]} */ ([]);
 
 /** @param {Open} open */
@@ -48,13 +50,26 @@ function openFrom(hash) {
   }
 }
 
+/** A view's address as it stands, with its search and filters. @param {string} id */
+function addressOf(id) {
+  return panels.get(id)?.view.address?.() ?? prefs.readHere("addresses", /** @type {Record<string, string>} */ ({}))[id] ?? `#/${id}`;
+}
+
+/** Let the address say what a view shows now, without a new step for Back. @param {string} id @param {string} hash */
+function readdress(id, hash) {
+  if (panels.get(id)?.node.hidden !== false || location.hash === hash) return;
+  history.replaceState(null, "", hash);
+  prefs.writeHere("addresses", { [id]: hash });
+  tabs.show(tabList(), id);
+}
+
 function allowedViews() {
   return VIEWS.filter((view) => view.access === "member" || session.isAdmin());
 }
 
 /** @returns {Tab[]} */
 function tabList() {
-  const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: `#/${view.id}`, closable: false }));
+  const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: addressOf(view.id), closable: false }));
   const twice = (/** @type {Open} */ open) => opened.some((one) => one !== open && one.name === open.name);
   const containers = opened.map((open) => ({ id: openId(open), title: twice(open) ? `${open.name} · ${open.hostId}` : open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
   return first ? [first, ...containers, ...others] : [];
@@ -72,7 +87,7 @@ function closeTab(id) {
   panels.delete(id);
   if (!wasActive) return show();
   const next = opened[index] ?? opened[index - 1];
-  location.hash = next ? openHash(next) : HOME;
+  location.hash = next ? openHash(next) : addressOf("containers");
 }
 
 /** @param {string} id @param {number} by */
@@ -101,7 +116,8 @@ function panelFor(id, mount) {
 function show() {
   if (!session.user()) return;
   const open = openFrom(location.hash);
-  const view = allowedViews().find((one) => location.hash === `#/${one.id}`);
+  const [path, said] = location.hash.split("?", 2);
+  const view = allowedViews().find((one) => path === `#/${one.id}`);
   if (!open && !view) {
     history.replaceState(null, "", HOME);
     return show();
@@ -111,14 +127,20 @@ function show() {
     prefs.write("tabs", { opened });
   }
   const active = open ? openId(open) : /** @type {{id: string}} */ (view).id;
-  const panel = panelFor(active, (node) => (open ? container.mount(node, open.hostId, open.name) : /** @type {import("./views/index.js").View} */ (view).mount(node)));
+  const panel = panelFor(active, (node) => (open ? container.mount(node, open.hostId, open.name) : /** @type {import("./views/index.js").View} */ (view).mount(node, (hash) => readdress(active, hash))));
   for (const [id, one] of panels) one.node.hidden = id !== active;
   tabs.show(tabList(), active);
-  panel.view.shown();
+  panel.view.shown(new URLSearchParams(said));
   // The link that led here went away with its panel, and the focus with it.
   if (shownBefore && document.activeElement === document.body) panel.node.focus({ preventScroll: true });
   shownBefore = true;
-  document.title = `${open ? `${open.name} on ${open.hostId}` : view?.title} · ArchNest`;
+  titled = `${open ? `${open.name} on ${open.hostId}` : view?.title} · ArchNest`;
+  drawTitle();
+}
+
+/** How much is in trouble stands in the browser's own tab too. */
+function drawTitle() {
+  if (session.user()) document.title = `${mark()}${titled}`;
 }
 
 function drawBanner() {
@@ -179,6 +201,7 @@ async function renewIfDue() {
 
 prefs.applyTheme();
 store.subscribe(drawBanner);
+store.subscribe(drawTitle);
 session.onChange((ended) => (session.user() ? enter() : leave(ended ? "Your session has ended. Sign in to go on where you were." : "")));
 addEventListener("hashchange", () => (session.user() ? show() : leave("")));
 setInterval(drawBanner, 1000);

@@ -58,7 +58,7 @@ export function standingOf(container, silent) {
   switch (container.state) {
     case "running": return running(container);
     case "restarting": return standing("restarting", "restarting", 1, "restarting");
-    case "dead": return standing("failed", "dead", 1, "stopped");
+    case "dead": return standing("failed", "dead", 2, "stopped");
     case "exited": return ended(container);
     case "paused": return standing("paused", "paused", 7, "stopped");
     case "created": return standing("created", "created", 9, "stopped");

@@ -11,6 +11,9 @@ const SHORTEST_ID = 12;
 const listeners = /** @type {Set<() => void>} */ (new Set());
 let revision = "", etag = "", staleAfterMs = 90000, heardAt = 0, silent = false;
 
+/** Every row in order, until something changes. @type {Row[] | null} */
+let rows = null;
+
 /** What went wrong with the last poll, and when the next comes. @type {{message: string, retryAt: number} | null} */
 export let trouble = null;
 /** Whether anything has been heard since the page was opened. */
@@ -26,7 +29,7 @@ export function lastHeard() {
 
 /** Every host by id. */
 export function allHosts() {
-  return [...hosts.values()].map((entry) => entry.host).sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
+  return [...hosts.keys()].sort().map((hostId) => /** @type {{host: import("./types.js").Host}} */ (hosts.get(hostId)).host);
 }
 
 /** @param {string} hostId */
@@ -39,17 +42,18 @@ export function isSilent(host) {
   return host.stale || silent;
 }
 
-/** Every row, in no order. @returns {Row[]} */
+/** Every row by host and name; the same array until something changes. @returns {Row[]} */
 export function allRows() {
-  return [...hosts.values()].flatMap((entry) => entry.rows);
+  rows ??= [...hosts.keys()].sort().flatMap((hostId) => hosts.get(hostId)?.rows ?? []);
+  return rows;
 }
 
 /** @param {string} hostId @param {string} reference name, id or the first 12 or more characters of one @returns {Row | null} */
 export function findRow(hostId, reference) {
-  const rows = hosts.get(hostId)?.rows ?? [];
-  const exact = rows.find((row) => row.container.name === reference) ?? rows.find((row) => row.container.id === reference);
+  const known = hosts.get(hostId)?.rows ?? [];
+  const exact = known.find((row) => row.container.name === reference) ?? known.find((row) => row.container.id === reference);
   if (exact || reference.length < SHORTEST_ID) return exact ?? null;
-  const [first, second] = rows.filter((row) => row.container.id.startsWith(reference));
+  const [first, second] = known.filter((row) => row.container.id.startsWith(reference));
   return (!second && first) || null;
 }
 
@@ -72,6 +76,7 @@ export function stop() {
   polling?.stop();
   polling = null;
   hosts.clear();
+  rows = null;
   revision = etag = "";
   trouble = null;
   loaded = false;
@@ -100,6 +105,7 @@ async function refresh(signal) {
 
 /** @param {import("./types.js").Changes} changes */
 function apply(changes) {
+  rows = null;
   revision = changes.revision;
   staleAfterMs = changes.staleAfterMs;
   if (changes.full) hosts.clear();
@@ -121,7 +127,7 @@ function rowsOf(host, containers) {
     const before = times.get(name) ?? 0;
     times.set(name, before + 1);
     return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)) };
-  });
+  }).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** When the server itself has not been heard for too long, nothing is current. */
@@ -129,6 +135,7 @@ function noticeSilence() {
   const now = heardAt > 0 && serverNow() - heardAt > staleAfterMs;
   if (now === silent) return false;
   silent = now;
+  rows = null;
   for (const entry of hosts.values()) {
     entry.rows = rowsOf(entry.host, entry.rows.map((row) => row.container));
   }

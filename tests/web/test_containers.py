@@ -46,9 +46,9 @@ def test_every_row_says_name_host_image_state_cpu_memory_ports_and_actions(
     expect(row.locator("[data-column=image] .tag")).to_have_text("1.27")
     expect(row.locator("[data-column=image] bdi").first).to_have_text("registry.lan:5000/shop/web")
     expect(row.locator("[data-column=state]")).to_contain_text("running")
-    expect(row.locator("[data-column=cpu]")).to_have_text("250 %")
+    expect(row.locator("[data-column=cpu]")).to_have_text("250 % of 4 cores")
     expect(row.locator("[data-column=cpu] .meter")).to_have_attribute("title", "250 % of 4 cores, 62.5 % of the host. 100 % is one core fully used, as docker stats counts.")  # fmt: skip  # noqa: E501
-    expect(row.locator("[data-column=memory]")).to_have_text("200 MiB")
+    expect(row.locator("[data-column=memory]")).to_have_text("200 MiB of 400 MiB")
     bar = row.locator("[data-column=memory] .bar span")
     assert bar.evaluate("(node) => node.style.width") == "50%"
     expect(row.get_by_role("link", name="8080→80")).to_have_attribute(
@@ -68,8 +68,8 @@ def test_a_value_that_is_not_reported_is_neither_zero_nor_none(
         title = cell(admin_page, "bare", column).locator("[title]")
         expect(title).to_have_attribute("title", "Not reported by this source")
     expect(cell(admin_page, "empty", "ports")).to_have_text("none")
-    expect(cell(admin_page, "empty", "cpu")).to_have_text("0.00 %")
-    expect(cell(admin_page, "empty", "memory")).to_have_text("0 B")
+    expect(cell(admin_page, "empty", "cpu")).to_have_text("0.00 % of 4 cores")
+    expect(cell(admin_page, "empty", "memory")).to_have_text("0 B no limit")
 
 
 def test_trouble_comes_first_and_a_click_on_a_heading_sorts_by_it(
@@ -156,6 +156,57 @@ def test_five_thousand_rows_are_all_there_but_few_are_drawn(admin_page: Page, si
     assert admin_page.locator(".rows .row").count() < 100
     table.evaluate("(node) => { node.scrollTop = node.scrollHeight }")
     expect(row_of(admin_page, "c-4999")).to_be_in_viewport()
+
+
+def test_what_is_looked_for_has_an_address_and_back_leads_to_it(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("web"), container("ill", health="unhealthy"))
+    site.push("pi", container("proxy"))
+    admin_page.goto(f"{site.url}/#/containers?q=name%3Aw&host=nas&sort=name&descending=1")
+    expect(row_of(admin_page, "web")).to_be_visible()
+    assert names(admin_page) == ["web"]
+    expect(admin_page.get_by_role("searchbox")).to_have_value("name:w")
+    heading = admin_page.get_by_role("columnheader", name="Name")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    admin_page.get_by_role("searchbox").fill("")
+    admin_page.get_by_role("button", name="Unhealthy 1").click()
+    row_of(admin_page, "ill").get_by_role("link").first.click()
+    expect(admin_page.get_by_role("heading", name="ill")).to_be_visible()
+    admin_page.go_back()
+    expect(row_of(admin_page, "ill")).to_be_visible()
+    assert names(admin_page) == ["ill"]
+    assert "host=nas&show=unhealthy" in admin_page.url
+    admin_page.get_by_role("tab", name="ill").click()
+    admin_page.get_by_role("tab", name="Containers").click()
+    assert names(admin_page) == ["ill"]
+    admin_page.get_by_role("link", name="ArchNest").click()
+    expect(row_of(admin_page, "proxy")).to_be_visible()
+
+
+def test_a_slash_leads_to_the_search_box(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web"))
+    expect(row_of(admin_page, "web")).to_be_visible()
+    admin_page.keyboard.press("/")
+    admin_page.keyboard.type("a/b")
+    expect(admin_page.get_by_role("searchbox")).to_have_value("a/b")
+
+
+def test_what_no_longer_fits_stays_under_the_pointer_until_it_leaves(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("a"), container("b"), container("c"))
+    admin_page.get_by_role("searchbox").fill("state:healthy")
+    expect(row_of(admin_page, "c")).to_be_visible()
+    row_of(admin_page, "c").hover()
+    site.push("nas", container("a", health="unhealthy"), container("b"), container("c"))
+    expect(row_of(admin_page, "a")).to_contain_text("unhealthy")
+    assert names(admin_page) == ["a", "b", "c"]
+    expect(admin_page.get_by_text("Sorted anew when you leave the rows")).to_be_visible()
+    expect(admin_page).to_have_title("(1) Containers · ArchNest")
+    admin_page.get_by_role("searchbox").hover()
+    expect(row_of(admin_page, "a")).to_have_count(0)
+    assert names(admin_page) == ["b", "c"]
 
 
 def test_an_update_moves_no_row_under_the_pointer_and_keeps_the_focus(

@@ -70,7 +70,7 @@ def test_a_silent_host_turns_its_containers_unknown_without_a_reload_and_back(
     state = row.locator("[data-column=state]")
     expect(state).to_contain_text("unknown since", timeout=15_000)
     expect(state).to_contain_text("last seen running")
-    expect(row.locator("[data-column=cpu]")).to_have_text("1.40 %")
+    expect(row.locator("[data-column=cpu]")).to_have_text("1.40 % of 4 cores")
     colour = "(node) => getComputedStyle(node).color"
     figure = row.locator("[data-column=cpu] .figure")
     assert figure.evaluate(colour) != row.evaluate(colour)

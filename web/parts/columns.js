@@ -1,16 +1,18 @@
 /** The columns a list of containers can show, and what each sorts by. */
 import { foreign, fill, h, setAttribute, setText } from "../dom.js";
-import { clock, imageParts, portTexts, span } from "../format.js";
+import { clock, imageParts, portTexts, shortId, span } from "../format.js";
 import { serverNow } from "../api.js";
 import { upFor } from "../state.js";
 import { updateActions } from "./actions.js";
 import { badge, updateBadge } from "./badge.js";
-import { cpuFigure, memoryFigure } from "./figures.js";
+import { copyButton } from "./copy.js";
+import { cpuFigure, hostShareFigure, memoryFigure } from "./figures.js";
 import { meter, updateMeter } from "./meter.js";
 import { portList } from "./ports.js";
+import { projectOf } from "./search.js";
 
 /** @typedef {import("../types.js").Row} Row */
-/** @typedef {import("./table.js").Column<Row> & {usual: boolean, value?: (row: Row) => string | number}} ListColumn */
+/** @typedef {import("./table.js").Column<Row> & {usual: boolean, biggestFirst?: boolean, value?: (row: Row) => string | number}} ListColumn */
 
 const PORTS_SHOWN = 3;
 
@@ -65,6 +67,14 @@ function updateImage(node, row) {
 }
 
 /** @param {HTMLElement} node @param {Row} row */
+function updateId(node, row) {
+  const { id, name } = row.container;
+  if (node.dataset["id"] === id) return;
+  node.dataset["id"] = id;
+  fill(node, h("code", { title: id }, foreign(shortId(id))), copyButton(id, `the full id of ${name || shortId(id)}`));
+}
+
+/** @param {HTMLElement} node @param {Row} row */
 function updatePorts(node, row) {
   const ports = row.container.ports;
   const texts = ports ? portTexts(ports) : null;
@@ -97,26 +107,25 @@ export const COLUMNS = [
   { id: "health", title: "Health", usual: false, sortable: true, value: (row) => row.container.health ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.health ?? "—") },
   { id: "cpu", title: "CPU", usual: true, sortable: true, value: (row) => row.container.stats?.cpuPercent ?? -1,
-    make: () => meter("cpu"), update: (node, row) => {
-      const figure = cpuFigure(row.container, row.host);
-      updateMeter(node, figure.text, figure.share, figure.title);
-    } },
+    biggestFirst: true, make: () => meter("cpu"), update: (node, row) => updateMeter(node, cpuFigure(row.container, row.host)) },
+  { id: "hostshare", title: "CPU of host", usual: false, sortable: true, value: (row) => hostShareFigure(row.container, row.host).share ?? -1,
+    biggestFirst: true, make: () => meter("cpu"), update: (node, row) => updateMeter(node, hostShareFigure(row.container, row.host)) },
   { id: "memory", title: "Memory", usual: true, sortable: true, value: (row) => row.container.stats?.memUsage ?? -1,
-    make: () => meter("memory"), update: (node, row) => {
-      const figure = memoryFigure(row.container, row.host);
-      updateMeter(node, figure.text, figure.share, figure.title);
-    } },
+    biggestFirst: true, make: () => meter("memory"), update: (node, row) => updateMeter(node, memoryFigure(row.container, row.host)) },
   { id: "uptime", title: "Uptime", usual: false, sortable: true, value: (row) => uptime(row) ?? -1,
     make: textCell("num"), update: (node, row) => {
       const time = uptime(row);
       setText(node, time == null ? "—" : span(time));
     } },
   { id: "restarts", title: "Restarts", usual: false, sortable: true, value: (row) => row.container.restartCount ?? -1,
-    make: textCell("num"), update: (node, row) => setText(node, String(row.container.restartCount ?? "—")) },
+    biggestFirst: true, make: textCell("num"), update: (node, row) => setText(node, String(row.container.restartCount ?? "—")) },
   { id: "networks", title: "Networks", usual: false, sortable: true, value: (row) => (row.container.networks ?? []).map((one) => one.name).join(),
     make: textCell(), update: (node, row) => updateForeign(node, row.container.networks ? row.container.networks.map((one) => one.name).join(", ") || "none" : "—") },
   { id: "created", title: "Created", usual: false, sortable: true, value: (row) => row.container.createdAt ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
+  { id: "project", title: "Project", usual: false, sortable: true, value: projectOf,
+    make: textCell(), update: (node, row) => updateForeign(node, projectOf(row) || "none") },
+  { id: "id", title: "Id", usual: false, make: textCell("id"), update: updateId },
   { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
   { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },
 ];

@@ -3,18 +3,17 @@ import { h, setAttribute, setText } from "../dom.js";
 
 /** @param {string} kind names the colour */
 export function meter(kind) {
-  return h("span", { class: "meter", "data-kind": kind }, h("span", { class: "figure" }), h("span", { class: "bar", "aria-hidden": "true" }, h("span", {})));
+  return h("span", { class: "meter", "data-kind": kind }, h("span", { class: "figure" }), h("span", { class: "bar", "aria-hidden": "true" }, h("span", {})), " ", h("span", { class: "of" }));
 }
 
 /**
  * @param {HTMLElement} node made by `meter`
- * @param {string} text
- * @param {number | null} share 0 to 1, or null where there is nothing to be a share of
- * @param {string} title how the figure is computed
+ * @param {import("./figures.js").Figure} wanted its share is 0 to 1, or null where there is nothing to be a share of
  */
-export function updateMeter(node, text, share, title) {
-  const [figure, bar] = /** @type {HTMLElement[]} */ ([...node.children]);
+export function updateMeter(node, { text, share, title, of }) {
+  const [figure, bar, whole] = /** @type {HTMLElement[]} */ ([...node.children]);
   setText(/** @type {HTMLElement} */ (figure), text);
+  setText(/** @type {HTMLElement} */ (whole), of);
   setAttribute(node, "title", title);
   const fillBar = /** @type {HTMLElement} */ (bar?.firstElementChild);
   const width = share == null ? "0%" : `${Math.min(100, Math.max(0, share * 100)).toFixed(1)}%`;

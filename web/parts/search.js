@@ -22,6 +22,28 @@ function haystack(row) {
   return text;
 }
 
+let preparing = false;
+
+/**
+ * Put together what is searched while nobody waits, so that the first key is
+ * as quick as any other.
+ * @param {Row[]} rows
+ */
+export function prepare(rows) {
+  if (preparing || !("requestIdleCallback" in window)) return;
+  preparing = true;
+  let next = 0;
+  const work = (/** @type {IdleDeadline} */ deadline) => {
+    while (next < rows.length && deadline.timeRemaining() > 2) {
+      haystack(/** @type {Row} */ (rows[next]));
+      next += 1;
+    }
+    if (next < rows.length) requestIdleCallback(work);
+    else preparing = false;
+  };
+  requestIdleCallback(work);
+}
+
 /** @param {Row} row */
 export function projectOf(row) {
   const labels = row.container.labels ?? {};
@@ -30,7 +52,8 @@ export function projectOf(row) {
 
 /** @type {Record<string, (row: Row, wanted: string) => boolean>} */
 const PLACES = {
-  state: (row, wanted) => row.container.state.includes(wanted) || row.standing.kind.includes(wanted) || row.standing.label.includes(wanted) || row.standing.filter === wanted,
+  // "healthy" is no part of "unhealthy" here.
+  state: (row, wanted) => [row.container.state, row.standing.kind, row.standing.label, row.standing.filter].some((word) => word.toLowerCase().startsWith(wanted)),
   health: (row, wanted) => (row.container.health ?? "") === wanted,
   host: (row, wanted) => row.host.hostId.toLowerCase().includes(wanted) || (row.host.hostname ?? "").toLowerCase().includes(wanted),
   name: (row, wanted) => row.container.name.toLowerCase().includes(wanted),

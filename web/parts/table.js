@@ -17,16 +17,17 @@ import { fill, h, setAttribute } from "../dom.js";
 
 /**
  * @template T
- * @typedef {{key: string, item: T} | {key: string, heading: string, count: number}} Line
+ * @typedef {{key: string, item: T} | {key: string, heading: string, count: number, trouble: number}} Line
  */
 
 const OVERSCAN = 8;
 
 /** @template T */
 export class Table {
-  /** @param {{label: string, onSort: (id: string) => void}} options */
-  constructor({ label, onSort }) {
+  /** @param {{label: string, onSort: (id: string) => void, isDim: (item: T) => boolean}} options a dim row is not of now */
+  constructor({ label, onSort, isDim }) {
     this.onSort = onSort;
+    this.isDim = isDim;
     this.head = h("div", { role: "row", class: "row head", "aria-rowindex": "1" });
     this.body = h("div", { role: "rowgroup", class: "rows" });
     this.node = h("div", { role: "table", class: "table", "aria-label": label, tabindex: "0" },
@@ -38,12 +39,25 @@ export class Table {
     /** @type {Map<string, {node: HTMLElement, cells: HTMLElement[], line: Line<T> | null}>} */
     this.shown = new Map();
     this.node.addEventListener("scroll", () => this.draw(), { passive: true });
-    new ResizeObserver(() => this.draw()).observe(this.node);
+    new ResizeObserver(() => {
+      this.height = this.rowHeight();
+      this.draw();
+    }).observe(this.node);
+    this.height = 40;
   }
 
-  /** Whether a pointer or the focus is on a row, so that nothing may move. */
+  /** Whether a pointer, the focus or a selection is on a row, so that nothing may move. */
   get isTouched() {
-    return this.body.matches(":hover") || this.body.contains(document.activeElement);
+    return this.isPointedAt || this.body.contains(document.activeElement) || this.isSelected;
+  }
+
+  get isPointedAt() {
+    return this.body.matches(":hover");
+  }
+
+  get isSelected() {
+    const selection = document.getSelection();
+    return selection !== null && !selection.isCollapsed && this.body.contains(selection.anchorNode);
   }
 
   /** @param {Column<T>[]} columns @param {string} sort @param {boolean} descending */
@@ -80,7 +94,7 @@ export class Table {
 
   /** Put the rows in view, and only those, where they belong. */
   draw() {
-    const height = this.rowHeight();
+    const height = this.height;
     this.body.style.setProperty("height", `${this.lines.length * height}px`);
     const top = this.node.scrollTop;
     const first = Math.max(0, Math.floor(top / height) - OVERSCAN);
@@ -137,6 +151,7 @@ export class Table {
     }
     if (row.line !== line) {
       this.update(row, line);
+      setAttribute(row.node, "data-dim", "item" in line && this.isDim(line.item) ? "" : null);
       row.line = line;
     }
     setAttribute(row.node, "aria-rowindex", String(index + 2));
@@ -155,7 +170,7 @@ export class Table {
   /** @param {{node: HTMLElement, cells: HTMLElement[]}} row @param {Line<T>} line */
   update(row, line) {
     if ("heading" in line) {
-      fill(row.node, h("div", { role: "cell", class: "cell", "aria-colspan": this.columns.length }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count))));
+      fill(row.node, h("div", { role: "cell", class: "cell", "aria-colspan": this.columns.length }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count)), line.trouble ? h("span", { class: "trouble" }, `${line.trouble} in trouble`) : null));
       return;
     }
     this.columns.forEach((column, index) => column.update(/** @type {HTMLElement} */ (row.cells[index]), line.item));

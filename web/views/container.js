@@ -66,10 +66,10 @@ function stateSection({ container }, standing) {
   ]));
 }
 
-/** @param {string} kind @param {{text: string, share: number | null, title: string}} figure */
+/** @param {string} kind @param {import("../parts/figures.js").Figure} figure */
 function figureMeter(kind, figure) {
   const node = meter(kind);
-  updateMeter(node, figure.text, figure.share, figure.title);
+  updateMeter(node, figure);
   return h("span", {}, node, h("small", { class: "how" }, figure.title));
 }
 

@@ -1,190 +1,138 @@
 /** Every container of every host in one spreadsheet. */
-import { call, serverNow } from "../api.js";
 import { fill, h, setAttribute, setText } from "../dom.js";
-import { duration } from "../format.js";
 import * as actions from "../parts/actions.js";
+import { Arrangement, GROUPS, WORST } from "../parts/arrange.js";
+import { Chips } from "../parts/chips.js";
+import { columnMenu, isWanted } from "../parts/column_menu.js";
 import { COLUMNS } from "../parts/columns.js";
-import { confirm } from "../parts/dialog.js";
+import { HostChoice } from "../parts/host_note.js";
 import { gettingStarted } from "../parts/started.js";
-import { failure, notice } from "../parts/notice.js";
-import { matcher, projectOf } from "../parts/search.js";
+import { prepare } from "../parts/search.js";
 import { Table } from "../parts/table.js";
 import * as prefs from "../prefs.js";
-import * as session from "../session.js";
-import { FILTERS } from "../state.js";
 import * as store from "../store.js";
 
 /** @typedef {import("../types.js").Row} Row */
-/** @typedef {import("../parts/table.js").Line<Row>} Line */
 
 export const id = "containers";
 export const title = "Containers";
 export const access = "member";
 
-const SOURCES = /** @type {Record<string, string>} */ ({ agent: "agent", "docker-tcp": "TCP", "docker-socket": "socket", "docker-ssh": "SSH" });
-const STALE_NAMED = 4;
-const GROUPS = [["none", "No groups"], ["host", "By host"], ["project", "By compose project"], ["image", "By image"]];
+const USUAL = { sort: "state", descending: false, group: "none", hidden: /** @type {string[]} */ ([]), added: /** @type {string[]} */ ([]) };
+const HINT = "Search, or state:exited host:nas label:team=web port:8080";
+/** Browsers refuse an address that changes with every key. */
+const ADDRESS_AFTER_MS = 400;
 
 class ContainersView {
-  /** @param {HTMLElement} panel */
-  constructor(panel) {
-    const { host, query, filters } = prefs.readHere("looking", { host: "", query: "", filters: /** @type {string[]} */ ([]) });
-    this.host = host;
-    this.query = query;
-    this.filters = new Set(filters);
-    this.settings = prefs.read("containers", { sort: "state", descending: false, group: "none", hidden: /** @type {string[]} */ ([]), added: /** @type {string[]} */ ([]) });
-    this.order = /** @type {Map<string, number>} */ (new Map());
-    this.table = /** @type {Table<Row>} */ (new Table({ label: "Containers", onSort: (column) => this.sortBy(column) }));
-    this.hostText = h("span", {});
-    this.forgetButton = h("button", { type: "button", class: "danger", onclick: () => this.forget() }, "Forget this host");
-    this.hostNote = h("p", { class: "host-note" }, this.hostText, this.forgetButton);
-    this.summary = h("p", { class: "summary", role: "status" });
-    this.chips = h("div", { class: "chips", role: "group", "aria-label": "Filter by state" });
+  /** @param {HTMLElement} panel @param {(hash: string) => void} readdress */
+  constructor(panel, readdress) {
+    this.panel = panel;
+    this.readdress = readdress;
+    this.addressing = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    this.host = "";
+    this.query = "";
+    this.filters = /** @type {Set<string>} */ (new Set());
+    this.settings = prefs.read("containers", USUAL);
+    this.arrangement = new Arrangement();
+    this.table = /** @type {Table<Row>} */ (new Table({ label: "Containers", onSort: (column) => this.sortBy(column), isDim: (row) => !row.standing.current }));
+    this.hosts = new HostChoice((host) => { this.host = host; this.change(); });
+    this.chips = new Chips(this.filters, () => this.change());
+    this.summaryText = h("span", { role: "status" });
+    this.waiting = h("span", { class: "waiting" });
     this.empty = h("div", { class: "empty" });
-    this.hostSelect = h("select", { "aria-label": "Host", onchange: () => this.chooseHost(this.hostSelect.value) });
-    this.search = h("input", { type: "search", placeholder: "Search, or state:exited host:nas label:team=web port:8080", "aria-label": "Search containers", value: query, autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.draw(true); } });
-    panel.append(h("h1", { class: "unseen" }, "Containers"), this.toolbar(), this.chips, this.hostNote, this.summary, this.empty, this.table.node);
+    this.search = h("input", { type: "search", placeholder: HINT, "aria-label": "Search containers", "aria-keyshortcuts": "/", autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.change(ADDRESS_AFTER_MS); } });
+    this.groups = h("select", { "aria-label": "Group", onchange: () => this.set({ group: this.groups.value }) }, GROUPS.map(([value, text]) => h("option", { value }, text)));
+    this.sorts = h("select", { "aria-label": "Sort", class: "phone-only", onchange: () => this.sortBy(this.sorts.value) },
+      COLUMNS.filter((column) => column.sortable).map((column) => h("option", { value: column.id }, `Sort by ${column.title.toLowerCase()}`)));
+    const menu = columnMenu(() => this.settings, (choice) => this.set(choice));
+    panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, menu),
+      this.chips.node, this.hosts.note, h("p", { class: "summary" }, this.summaryText, " ", this.waiting), this.empty, this.table.node);
     this.table.body.addEventListener("pointerleave", () => this.draw(true));
+    this.table.body.addEventListener("focusout", (event) => {
+      if (!this.table.body.contains(/** @type {Node | null} */ (event.relatedTarget))) this.draw(!this.table.isPointedAt);
+    });
+  }
+
+  /** Show what an address asks for; what it does not say is as it usually is. @param {URLSearchParams} params */
+  show(params) {
+    this.host = params.get("host") ?? "";
+    this.query = this.search.value = params.get("q") ?? "";
+    this.filters.clear();
+    for (const filter of (params.get("show") ?? "").split(",").filter((one) => one && this.chips.chips.has(one))) this.filters.add(filter);
+    const sort = params.get("sort"), group = params.get("group");
+    if (COLUMNS.some((column) => column.sortable && column.id === sort)) Object.assign(this.settings, { sort, descending: params.has("descending") });
+    if (GROUPS.some(([name]) => name === group)) Object.assign(this.settings, { group });
     this.draw(true);
   }
 
-  toolbar() {
-    const groups = h("select", { "aria-label": "Group", onchange: () => this.set({ group: groups.value }) },
-      GROUPS.map(([value, text]) => h("option", { value, selected: value === this.settings.group }, text)));
-    const sorts = h("select", { "aria-label": "Sort", class: "phone-only", onchange: () => this.set({ sort: sorts.value, descending: false }) },
-      COLUMNS.filter((column) => column.sortable).map((column) => h("option", { value: column.id, selected: column.id === this.settings.sort }, `Sort by ${column.title.toLowerCase()}`)));
-    return h("div", { class: "toolbar" }, this.hostSelect, this.search, groups, sorts, this.columnMenu());
+  /** The address of what is shown, to keep or to share. */
+  address() {
+    const { sort, descending, group } = this.settings;
+    const said = Object.entries({ q: this.query, host: this.host, show: [...this.filters].join(),
+      sort: sort === USUAL.sort && !descending ? "" : sort, descending: descending ? "1" : "", group: group === USUAL.group ? "" : group })
+      .filter(([, value]) => value).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    return said.length ? `#/containers?${said.join("&")}` : "#/containers";
   }
 
-  columnMenu() {
-    const boxes = COLUMNS.filter((column) => column.id !== "name").map((column) => {
-      const box = h("input", { type: "checkbox", checked: this.isWanted(column), onchange: () => this.chooseColumn(column.id, column.usual, box.checked) });
-      return h("label", {}, box, column.title);
-    });
-    return h("details", { class: "menu" }, h("summary", {}, "Columns"), h("div", { class: "menu-body" }, boxes));
-  }
-
-  /** @param {{id: string, usual: boolean}} column */
-  isWanted(column) {
-    return column.usual ? !this.settings.hidden.includes(column.id) : this.settings.added.includes(column.id);
-  }
-
-  /** @param {string} column @param {boolean} usual @param {boolean} shown */
-  chooseColumn(column, usual, shown) {
-    const hidden = new Set(this.settings.hidden), added = new Set(this.settings.added);
-    const changed = usual ? hidden : added;
-    if (shown === usual) changed.delete(column);
-    else changed.add(column);
-    this.set({ hidden: [...hidden], added: [...added] });
-  }
-
-  /** @param {Partial<typeof this.settings>} changes */
+  /** @param {Partial<typeof USUAL>} changes */
   set(changes) {
     Object.assign(this.settings, changes);
     prefs.write("containers", this.settings);
-    this.draw(true);
+    this.change();
   }
 
   /** @param {string} column */
   sortBy(column) {
-    this.set({ sort: column, descending: this.settings.sort === column && !this.settings.descending });
-  }
-
-  /** @param {string} host */
-  chooseHost(host) {
-    this.host = host;
-    this.draw(true);
+    const first = COLUMNS.find((one) => one.id === column)?.biggestFirst ?? false;
+    this.set({ sort: column, descending: this.settings.sort === column ? !this.settings.descending : first });
   }
 
   update() {
-    this.draw(!this.table.isTouched);
+    if (store.loaded && this.host && !store.hostOf(this.host)) this.host = "";
+    prepare(store.allRows());
+    // Nobody sees it now, and it is drawn anew when it is shown.
+    if (!this.panel.hidden) this.draw(!this.table.isTouched);
   }
 
   /** @param {boolean} mayMove whether rows may change places; not under a pointer */
   draw(mayMove) {
-    this.drawHosts();
-    prefs.writeHere("looking", { host: this.host, query: this.query, filters: [...this.filters] });
-    const all = store.allRows().filter((row) => !this.host || row.host.hostId === this.host);
-    const fits = matcher(this.query);
-    const found = all.filter(fits);
-    this.drawChips(found);
-    const rows = this.filters.size ? found.filter((row) => this.filters.has(row.standing.filter)) : found;
-    const columns = COLUMNS.filter((column) => this.isWanted(column) && (column.id !== "host" || !this.host));
-    this.table.setColumns(columns, this.settings.sort, this.settings.descending);
-    this.drawEmpty(all.length, rows.length);
-    setText(this.summary, store.loaded ? `${rows.length} of ${all.length} containers on ${this.host ? "1 host" : `${store.allHosts().length} hosts`}` : "");
-    this.table.setLines(this.lines(this.sorted(rows, mayMove)));
+    this.hosts.update(this.host);
+    const { sort, descending, group } = this.settings;
+    [this.groups.value, this.sorts.value] = [group, sort];
+    const { found, rows } = this.arrangement.update(store.allRows(), { host: this.host, query: this.query, filters: this.filters, sort, descending, group }, mayMove);
+    this.chips.update(found);
+    this.table.setColumns(COLUMNS.filter((column) => isWanted(column, this.settings) && (column.id !== "host" || !this.host)), sort, descending);
+    this.drawEmpty(this.arrangement.lines.length);
+    this.drawSummary(rows.length);
+    this.table.setLines(this.arrangement.lines);
   }
 
-  drawHosts() {
-    const hosts = store.allHosts();
-    if (store.loaded && this.host && !hosts.some((host) => host.hostId === this.host)) this.host = "";
-    const options = [{ value: "", text: `All hosts (${hosts.length})` }, ...hosts.map((host) => ({
-      value: host.hostId,
-      text: `${host.hostId} · ${SOURCES[host.source] ?? host.source}${store.isSilent(host) ? " · stale" : ""}`,
-    }))];
-    const state = JSON.stringify(options);
-    if (this.hostSelect.dataset["state"] !== state) {
-      this.hostSelect.dataset["state"] = state;
-      fill(this.hostSelect, options.map(({ value, text }) => h("option", { value }, text)));
-    }
-    this.hostSelect.value = this.host;
-    this.drawHostNote();
-  }
-
-  /** How current the chosen host is, or which hosts are not. */
-  drawHostNote() {
-    const host = this.host ? store.hostOf(this.host) : null;
-    const stale = store.allHosts().filter((one) => store.isSilent(one));
-    const isStale = host ? store.isSilent(host) : stale.length > 0;
-    setAttribute(this.hostNote, "data-kind", isStale ? "stale" : "fresh");
-    setText(this.hostText, host ? hostLine(host, isStale) : staleLine(stale));
-    this.forgetButton.hidden = !(host && isStale && session.isAdmin());
-    this.hostNote.hidden = this.hostText.textContent === "";
-  }
-
-  async forget() {
-    const host = store.hostOf(this.host);
-    if (!host) return;
-    const sure = await confirm({ title: `Forget ${host.hostId}?`, text: `${host.hostId} and its ${host.containerCount} containers disappear from this page. If its agent reports again, it comes back.`, action: "Forget host", danger: true });
-    if (!sure) return;
-    try {
-      await call("DELETE", `api/agents/docker/hosts/${encodeURIComponent(host.hostId)}`);
-      notice(`Forgot ${host.hostId}`);
-      store.retry();
-    } catch (error) {
-      failure(error);
-    }
-  }
-
-  /** @param {Row[]} rows */
-  drawChips(rows) {
-    const counts = /** @type {Record<string, number>} */ ({});
-    for (const row of rows) counts[row.standing.filter] = (counts[row.standing.filter] ?? 0) + 1;
-    if (this.chips.childElementCount === 0) {
-      this.chips.append(...FILTERS.map(({ id: filter, label }) => h("button", { type: "button", class: "chip", "data-filter": filter, "aria-pressed": "false", onclick: () => this.toggle(filter) }, h("span", { class: "dot", "aria-hidden": "true" }), `${label} `, h("span", { class: "count" }))));
-    }
-    for (const chip of /** @type {NodeListOf<HTMLElement>} */ (this.chips.querySelectorAll(".chip"))) {
-      const filter = chip.dataset["filter"] ?? "";
-      setText(/** @type {Element} */ (chip.querySelector(".count")), String(counts[filter] ?? 0));
-      setAttribute(chip, "aria-pressed", String(this.filters.has(filter)));
-      setAttribute(chip, "data-empty", counts[filter] ? "no" : "yes");
-    }
-  }
-
-  /** @param {string} filter */
-  toggle(filter) {
-    if (!this.filters.delete(filter)) this.filters.add(filter);
+  /** Draw what a person asked for, and let the address say it. @param {number} [afterMs] */
+  change(afterMs = 0) {
     this.draw(true);
+    clearTimeout(this.addressing);
+    // Not before the frame that shows it: browsers take their time over an address.
+    this.addressing = setTimeout(() => this.readdress(this.address()), afterMs);
   }
 
-  /** @param {number} known @param {number} shown */
-  drawEmpty(known, shown) {
+  /** @param {number} shown */
+  drawSummary(shown) {
+    const hosts = store.allHosts();
+    const stale = hosts.filter((host) => store.isSilent(host)).length;
+    const all = this.host ? store.allRows().filter((row) => row.host.hostId === this.host).length : store.allRows().length;
+    const where = this.host ? "1 host" : `${hosts.length} ${hosts.length === 1 ? "host" : "hosts"}${stale ? `, ${stale} stale` : ""}`;
+    setText(this.summaryText, store.loaded ? `${shown} of ${all} containers on ${where}` : "");
+    setText(this.waiting, this.arrangement.waiting ? "Sorted anew when you leave the rows." : "");
+  }
+
+  /** @param {number} shown */
+  drawEmpty(shown) {
+    const all = store.allRows(), known = this.host ? all.some((row) => row.host.hostId === this.host) : all.length > 0;
     this.table.node.hidden = shown === 0;
     this.empty.hidden = shown > 0;
-    const kind = shown > 0 ? "" : !store.loaded ? "loading" : known === 0 && store.allHosts().length === 0 ? "start" : known === 0 ? "none" : "filtered";
+    const kind = shown > 0 ? "" : !store.loaded ? "loading" : store.allHosts().length === 0 ? "start" : known ? "filtered" : "none";
     // Without a host there is nothing to search or to filter.
-    setAttribute(/** @type {Element} */ (this.empty.parentElement), "data-start", kind === "start" ? "yes" : null);
+    setAttribute(this.panel, "data-start", kind === "start" ? "yes" : null);
     if (this.empty.dataset["kind"] === kind) return;
     this.empty.dataset["kind"] = kind;
     if (kind === "loading") fill(this.empty, h("p", {}, "Waiting for the first answer …"));
@@ -196,69 +144,41 @@ class ContainersView {
   clearFilters() {
     this.filters.clear();
     this.query = this.search.value = "";
-    this.draw(true);
+    this.change();
   }
 
-  /** @param {Row[]} rows @param {boolean} mayMove */
-  sorted(rows, mayMove) {
-    if (!mayMove) {
-      const place = (/** @type {Row} */ row) => this.order.get(row.key) ?? Number.MAX_SAFE_INTEGER;
-      return rows.sort((a, b) => place(a) - place(b));
-    }
-    const value = COLUMNS.find((column) => column.id === this.settings.sort)?.value ?? ((row) => row.standing.rank);
-    const sign = this.settings.descending ? -1 : 1;
-    const keyed = rows.map((row) => ({ row, value: value(row) }));
-    keyed.sort((a, b) => (a.value < b.value ? -sign : a.value > b.value ? sign : a.row.key < b.row.key ? -1 : 1));
-    this.order = new Map(keyed.map(({ row }, index) => [row.key, index]));
-    return keyed.map(({ row }) => row);
-  }
-
-  /** @param {Row[]} rows @returns {Line[]} */
-  lines(rows) {
-    const group = /** @type {Record<string, (row: Row) => string>} */ ({ host: (row) => row.host.hostId, project: (row) => projectOf(row) || "no compose project", image: (row) => row.container.image })[this.settings.group];
-    if (!group) return rows.map((row) => ({ key: row.key, item: row }));
-    const groups = /** @type {Map<string, Row[]>} */ (new Map());
-    for (const row of rows) {
-      const name = group(row);
-      const members = groups.get(name);
-      if (members) members.push(row);
-      else groups.set(name, [row]);
-    }
-    return [...groups].flatMap(([name, members]) => [
-      { key: `group/${name}`, heading: name, count: members.length },
-      ...members.map((row) => ({ key: row.key, item: row })),
-    ]);
+  /** A slash leads to the search box, as in many lists. @param {KeyboardEvent} event */
+  onKey(event) {
+    const inText = event.target instanceof HTMLElement && event.target.matches("input, select, textarea, [contenteditable]");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || inText || this.panel.hidden || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    this.search.select();
   }
 }
 
-/** @param {import("../types.js").Host} host */
-function age(host) {
-  return duration(serverNow() - Date.parse(host.receivedAt));
+/** What a title says before anybody looks at the page. */
+export function mark() {
+  const trouble = store.allRows().filter((row) => row.standing.rank <= WORST).length;
+  return trouble ? `(${trouble}) ` : "";
 }
 
-/** @param {import("../types.js").Host} host @param {boolean} isStale */
-function hostLine(host, isStale) {
-  // Directional marks in a name a host chose for itself end with it.
-  const name = `\u2068${host.hostname ?? host.hostId}\u2069`;
-  if (host.error) return `${name} cannot be asked now: \u2068${host.error}\u2069. What is shown is ${age(host)} old.`;
-  if (isStale) return `${name} is stale: its last report is ${age(host)} old. What is shown is its last known state.`;
-  return `${name} reported ${age(host)} ago${host.engine?.version ? `, engine \u2068${host.engine.version}\u2069` : ""}.`;
-}
-
-/** @param {import("../types.js").Host[]} stale */
-function staleLine(stale) {
-  if (stale.length === 0) return "";
-  const more = stale.length > STALE_NAMED ? ` and ${stale.length - STALE_NAMED} more` : "";
-  return `Stale: ${stale.slice(0, STALE_NAMED).map((host) => `${host.hostId} (last report ${age(host)} ago)`).join(", ")}${more}.`;
-}
-
-/** @param {HTMLElement} panel */
-export function mount(panel) {
-  const view = new ContainersView(panel);
+/** @param {HTMLElement} panel @param {(hash: string) => void} readdress */
+export function mount(panel, readdress) {
+  const view = new ContainersView(panel, readdress);
   const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.update())];
-  const ticking = setInterval(() => view.drawHostNote(), 5000);
+  const ticking = setInterval(() => view.hosts.drawNote(), 5000);
+  // Where one leaves for is reached by Back with what was looked for.
+  panel.addEventListener("click", () => view.readdress(view.address()), true);
+  const onKey = (/** @type {KeyboardEvent} */ event) => view.onKey(event);
+  document.addEventListener("keydown", onKey);
   return {
-    shown: () => view.table.draw(),
-    unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); },
+    shown: (/** @type {URLSearchParams} */ params) => view.show(params),
+    address: () => view.address(),
+    unmount: () => {
+      for (const end of unsubscribe) end();
+      clearInterval(ticking);
+      clearTimeout(view.addressing);
+      document.removeEventListener("keydown", onKey);
+    },
   };
 }

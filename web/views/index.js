@@ -5,8 +5,12 @@ import * as settings from "./settings.js";
 import * as sources from "./sources.js";
 import * as users from "./users.js";
 
-/** @typedef {{shown: () => void, unmount: () => void}} Mounted */
-/** @typedef {{id: string, title: string, access: string, mount: (panel: HTMLElement) => Mounted}} View */
+/**
+ * What a mounted view answers to. `shown` gets what its address says after the
+ * question mark; `address` is the view's address as it stands, where that says more.
+ * @typedef {{shown: (params: URLSearchParams) => void, unmount: () => void, address?: () => string}} Mounted
+ */
+/** @typedef {{id: string, title: string, access: string, mount: (panel: HTMLElement, readdress: (hash: string) => void) => Mounted}} View */
 
 /** @type {View[]} */
 export const VIEWS = [containers, sources, users, record, settings];

@@ -1,0 +1,89 @@
+/** Which rows a list shows and in which order; kept still while a person is at them. */
+import { COLUMNS } from "./columns.js";
+import { matcher, projectOf } from "./search.js";
+
+/** @typedef {import("../types.js").Row} Row */
+/** @typedef {import("./table.js").Line<Row>} Line */
+/** @typedef {{host: string, query: string, filters: Set<string>, sort: string, descending: boolean, group: string}} Wishes */
+
+export const GROUPS = [["none", "No groups"], ["host", "By host"], ["project", "By compose project"], ["image", "By image"]];
+
+const GROUP_OF = /** @type {Record<string, (row: Row) => string>} */ ({
+  host: (row) => row.host.hostId,
+  project: (row) => projectOf(row) || "no compose project",
+  image: (row) => row.container.image,
+});
+
+export class Arrangement {
+  constructor() {
+    this.lines = /** @type {Line[]} */ ([]);
+    /** How many rows are elsewhere, new or away in the order that waits. */
+    this.waiting = 0;
+    this.sortedBy = "";
+    this.sortedFrom = /** @type {Row[]} */ ([]);
+    this.sorted = /** @type {Row[]} */ ([]);
+  }
+
+  /**
+   * @param {Row[]} all by host and name; another array when anything changed
+   * @param {Wishes} wishes
+   * @param {boolean} mayMove false keeps every line where it is, and only brings it up to date
+   */
+  update(all, wishes, mayMove) {
+    const inHost = wishes.host ? (/** @type {Row} */ row) => row.host.hostId === wishes.host : () => true;
+    const fits = matcher(wishes.query);
+    const found = this.inOrder(all, wishes).filter((row) => inHost(row) && fits(row));
+    const rows = wishes.filters.size ? found.filter((row) => wishes.filters.has(row.standing.filter)) : found;
+    const lines = grouped(rows, GROUP_OF[wishes.group]);
+    this.waiting = 0;
+    if (mayMove || this.lines.length === 0) this.lines = lines;
+    else this.keep(all, lines);
+    return { found, rows };
+  }
+
+  /** Sorted once for as long as rows and column stay; what is typed only filters. @param {Row[]} all @param {Wishes} wishes */
+  inOrder(all, { sort, descending }) {
+    const by = `${sort} ${descending}`;
+    if (all !== this.sortedFrom || by !== this.sortedBy) {
+      const value = COLUMNS.find((column) => column.id === sort)?.value ?? ((row) => row.standing.rank);
+      const sign = descending ? -1 : 1;
+      const keyed = all.map((row) => ({ row, value: value(row) }));
+      // Stable: rows that are equal here stay by host and name.
+      keyed.sort((a, b) => (a.value < b.value ? -sign : a.value > b.value ? sign : 0));
+      this.sorted = keyed.map(({ row }) => row);
+      [this.sortedFrom, this.sortedBy] = [all, by];
+    }
+    return this.sorted;
+  }
+
+  /** Bring the lines up to date where they are. @param {Row[]} all @param {Line[]} wanted */
+  keep(all, wanted) {
+    const known = new Map(all.map((row) => [row.key, row]));
+    this.lines = this.lines.map((line) => {
+      const row = known.get(line.key);
+      return "item" in line && row ? { key: line.key, item: row } : line;
+    });
+    const places = new Map(this.lines.map((line, index) => [line.key, index]));
+    const moved = wanted.filter((line, index) => places.get(line.key) !== index).length;
+    this.waiting = Math.max(moved, this.lines.length - wanted.length);
+  }
+}
+
+/** @param {Row[]} rows @param {((row: Row) => string) | undefined} group @returns {Line[]} */
+function grouped(rows, group) {
+  if (!group) return rows.map((row) => ({ key: row.key, item: row }));
+  const groups = /** @type {Map<string, Row[]>} */ (new Map());
+  for (const row of rows) {
+    const name = group(row);
+    const members = groups.get(name);
+    if (members) members.push(row);
+    else groups.set(name, [row]);
+  }
+  return [...groups].flatMap(([name, members]) => [
+    { key: `group/${name}`, heading: name, count: members.length, trouble: members.filter((row) => row.standing.rank <= WORST).length },
+    ...members.map((row) => ({ key: row.key, item: row })),
+  ]);
+}
+
+/** Ranks up to this one are trouble. */
+export const WORST = 3;
