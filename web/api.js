@@ -100,3 +100,25 @@ export async function getIfChanged(path, etag, signal) {
   if (response.status === 304) return null;
   return { etag: response.headers.get("ETag") ?? "", body: await json(response) };
 }
+
+/**
+ * Read an answer line by line as it comes, until it ends.
+ * @param {string} path @param {AbortSignal} signal @param {(line: string) => void} take
+ */
+export async function stream(path, signal, take) {
+  const response = await send("GET", path, { signal });
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const part = await reader.read().catch((error) => {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      throw new ApiError(0, "unreachable", "The connection to the server broke off.");
+    });
+    if (part.done) break;
+    const lines = (rest + decoder.decode(part.value, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) take(line);
+  }
+  if (rest) take(rest);
+}

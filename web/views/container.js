@@ -8,6 +8,7 @@ import { ageNote, containerHash } from "../parts/columns.js";
 import { copyButton } from "../parts/copy.js";
 import { absent, facts, filtered, listing, section, textOr } from "../parts/facts.js";
 import { cpuFigure, memoryFigure } from "../parts/figures.js";
+import { Logs } from "../parts/logs.js";
 import { meter, updateMeter } from "../parts/meter.js";
 import { patch } from "../parts/patch.js";
 import { portLink } from "../parts/ports.js";
@@ -129,12 +130,6 @@ function commandSection({ container }) {
   return section("Entrypoint and command", facts([["Entrypoint", textOr(container.entrypoint, show)], ["Command", textOr(container.command, show)]]));
 }
 
-/** @param {Detail} detail */
-function logsSection({ host }) {
-  const text = host.capabilities.includes("logs") ? "Not shown here yet." : "Not available from this source: an agent reports what a container is, not what it prints.";
-  return section("Logs", h("p", { class: "absent" }, text));
-}
-
 class ContainerView {
   /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
   constructor(panel, hostId, reference) {
@@ -146,13 +141,16 @@ class ContainerView {
     this.seen = "";
     this.loading = false;
     this.queries = { env: "", labels: "" };
+    this.logs = /** @type {Logs | null} */ (null);
+    this.logsOf = "";
+    this.logsPlace = h("div", { class: "detail-logs" });
     this.head = h("header", { class: "detail-head" });
     this.actions = h("div", { class: "buttons actions" });
     this.said = h("span", { role: "status" });
     this.age = h("span", {});
     this.note = h("p", { class: "standing-note" }, this.said, " ", this.age);
     this.body = h("div", { class: "detail" });
-    panel.append(this.head, this.actions, this.note, this.body);
+    panel.append(this.head, this.actions, this.note, this.body, this.logsPlace);
     fill(this.body, h("p", { class: "loading" }, "Loading …"));
     this.update();
   }
@@ -203,7 +201,8 @@ class ContainerView {
     patch(this.body, [overview(detail, standing), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
       section("Environment", filtered("Environment", container.env?.map(({ key, value }) => [key, value]) ?? null, this.queries.env, (query) => { this.queries.env = query; })),
       section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
-      commandSection(detail), logsSection(detail), this.siblings()]);
+      commandSection(detail), this.siblings()]);
+    this.drawLogs(detail);
   }
 
   /** The other containers of its compose project. */
@@ -214,6 +213,25 @@ class ContainerView {
     const others = store.allRows().filter((row) => row !== own && row.host.hostId === this.hostId && projectOf(row) === project && row.standing.kind !== "gone");
     return section("Compose project", h("p", {}, foreign(project)),
       others.length ? h("ul", { class: "siblings" }, others.map((row) => h("li", {}, badge(row.standing), h("a", { href: containerHash(row) }, foreign(row.container.name || shortId(row.container.id)))))) : h("p", { class: "none" }, "no other container"));
+  }
+
+  /** The log stands beside what is patched, so that no report disturbs its scrolling. @param {Detail} detail */
+  drawLogs({ host, container, goneAt }) {
+    const offered = host.capabilities.includes("logs") && !goneAt;
+    const state = offered ? container.id : "none";
+    if (this.logsOf === state) return;
+    this.logsOf = state;
+    this.logs?.stop();
+    this.logs = null;
+    const none = goneAt ? "The container is gone, and its log with it." : "Not available from this source: an agent reports what a container is, not what it prints.";
+    // Where there is a log it is what people come for; where there is none it is the least.
+    if (offered) this.body.before(this.logsPlace);
+    else this.body.after(this.logsPlace);
+    if (!offered) return fill(this.logsPlace, section("Logs", h("p", { class: "absent" }, none)));
+    const logs = new Logs(`api/hosts/${encodeURIComponent(host.hostId)}/containers/${encodeURIComponent(container.id)}/logs`, () => container.name || shortId(container.id));
+    this.logs = logs;
+    fill(this.logsPlace, section("Logs", logs.node));
+    logs.restart();
   }
 
   drawActions() {
@@ -254,5 +272,5 @@ export function mount(panel, hostId, reference) {
   const view = new ContainerView(panel, hostId, reference);
   const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.drawActions())];
   const ticking = setInterval(() => view.drawNote(), 5000);
-  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); } };
+  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.logs?.stop(); } };
 }

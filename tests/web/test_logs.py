@@ -1,0 +1,87 @@
+"""A real container's log on the page: followed, searched, harmless."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.engine.awkward import ALONE, IMAGE
+from tests.engine.dockerd import Engine
+from tests.factories import container
+from tests.web.site import Site
+
+Talk = Callable[..., None]
+
+
+@pytest.fixture
+def talk(site: Site, engine: Engine) -> Iterator[Talk]:
+    """Run a shell line in a container of a host whose engine is asked."""
+
+    def run(line: str) -> None:
+        engine.docker("run", "-d", "--name", "talker", *ALONE, IMAGE, "sh", "-c", line)
+        how = {"hostId": "lab", "kind": "docker-socket", "address": str(engine.socket)}
+        site.ask("POST", "/api/sources", how)
+
+    yield run
+    site.ask("DELETE", "/api/sources/lab")
+    engine.docker("rm", "-f", "talker")
+
+
+def opened(page: Page, site: Site) -> Page:
+    page.get_by_role("link", name="talker").click()
+    expect(page.get_by_role("heading", name="talker")).to_be_visible()
+    return page
+
+
+def test_lines_are_followed_told_apart_searched_and_downloaded(
+    admin_page: Page, site: Site, talk: Talk, engine: Engine
+) -> None:
+    talk(
+        "echo first; echo trouble >&2; until [ -e /go ]; do sleep 0.1; done; echo later; sleep 1000"
+    )
+    page = opened(admin_page, site)
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("first")
+    expect(log.locator("[data-stream=stderr]")).to_contain_text(["trouble"])
+    expect(log).not_to_contain_text("later")
+    engine.docker("exec", "talker", "touch", "/go")
+    expect(log).to_contain_text("later")
+    page.get_by_label("Search in the log").fill("TROUBLE")
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert "first" in Path(download.value.path()).read_text()
+    assert download.value.suggested_filename == "talker.log"
+
+
+def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk: Talk) -> None:
+    title = "\\033]0;owned\\007"
+    clipboard = "\\033]52;c;b3duZWQ=\\007"
+    link = "\\033]8;;http://evil.example/\\033\\\\click\\033]8;;\\033\\\\"
+    markup = "<img src=x onerror=alert(1)>"
+    talk(f"printf '{title}{clipboard}{link}{markup}\\033[31mred\\033[0m\\033[2Jend\\n'; sleep 1000")
+    page = opened(admin_page, site)
+    line = page.get_by_role("log").locator(".log-text")
+    expect(line).to_have_text(f"click{markup}redend")
+    expect(line.locator(".fg-1")).to_have_text("red")
+    expect(line.locator("a, img")).to_have_count(0)
+    assert "owned" not in page.title()
+
+
+def test_a_flood_leaves_the_page_alive_and_bounded(
+    admin_page: Page, site: Site, talk: Talk
+) -> None:
+    talk("yes a line of a flooding log")
+    page = opened(admin_page, site)
+    expect(page.get_by_text("older ones went")).to_be_visible(timeout=30_000)
+    assert page.locator(".log-line").count() <= 5400
+    # A press of a key is answered while it floods.
+    page.get_by_role("tab", name="Containers").click()
+    expect(page.get_by_label("Search containers")).to_be_visible()
+
+
+def test_an_agents_host_says_why_it_has_no_log(admin_page: Page, site: Site) -> None:
+    site.push("vm-1", container(name="pushed"))
+    admin_page.get_by_role("link", name="pushed").click()
+    expect(admin_page.get_by_text("an agent reports what a container is")).to_be_visible()

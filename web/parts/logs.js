@@ -1,0 +1,245 @@
+/** A container's log: the last lines, and what comes while it is followed. */
+import { stream } from "../api.js";
+import { fill, h, setText } from "../dom.js";
+import * as prefs from "../prefs.js";
+import { pieces, plain } from "./ansi.js";
+import { failure } from "./notice.js";
+
+/** @typedef {{stream: string, at: string | null, text: string}} Line */
+/** @typedef {{node: HTMLElement, plain: string}} Shown */
+
+/** Lines kept on the page; older ones go. */
+const MAX_LINES = 5000;
+/** How often lines are put on the page, and how long that may take: a flood leaves time for everything else. */
+const DRAW_MS = 120;
+const DRAWING_MS = 10;
+const TAILS = ["50", "200", "1000", "5000"];
+const SPANS = [["", "from the start"], ["300", "last 5 minutes"], ["3600", "last hour"], ["86400", "last day"]];
+const RECONNECT_MS = 3000;
+
+export class Logs {
+  /** @param {string} path of the container's log in the API @param {() => string} name */
+  constructor(path, name) {
+    this.path = path;
+    this.name = name;
+    this.settings = prefs.read("logs", { tail: "200", times: true, wrap: true });
+    this.shown = /** @type {Shown[]} */ ([]);
+    this.waiting = /** @type {Line[]} */ ([]);
+    this.dropped = 0;
+    this.query = "";
+    this.at = -1;
+    this.drawing = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    this.style = /** @type {import("./ansi.js").Style | undefined} */ (undefined);
+    this.reading = /** @type {AbortController | null} */ (null);
+    this.retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    this.why = "";
+    /** Whether the newest line is to stay in view; a person who scrolls up ends that. */
+    this.sticks = true;
+    this.top = 0;
+    this.tail = h("select", { "aria-label": "Lines", onchange: () => { this.set({ tail: this.tail.value }); this.restart(); } }, TAILS.map((value) => h("option", { value, selected: value === this.settings.tail }, `last ${value} lines`)));
+    this.since = h("select", { "aria-label": "Since", onchange: () => this.restart() }, SPANS.map(([value, text]) => h("option", { value }, text)));
+    this.follow = h("input", { type: "checkbox", checked: true, onchange: () => this.restart() });
+    this.search = h("input", { type: "search", placeholder: "Search in these lines", "aria-label": "Search in the log", spellcheck: "false", autocomplete: "off", oninput: () => this.find(this.search.value), onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event) });
+    this.found = h("span", { class: "found", role: "status" });
+    this.note = h("p", { class: "log-note", role: "status" });
+    this.list = h("div", { class: "log-lines" });
+    this.scroll = h("div", { class: "log", role: "log", "aria-label": "Log", "aria-live": "off", tabindex: "0" }, this.list);
+    this.newest = h("button", { type: "button", class: "small newest", hidden: true, onclick: () => this.toEnd() }, "↓ Newest");
+    this.scroll.addEventListener("scroll", () => this.onScroll(), { passive: true });
+    this.node = h("div", { class: "logs" }, this.bar(), this.note, this.scroll, this.newest);
+    this.dress();
+  }
+
+  bar() {
+    const button = (/** @type {string} */ face, /** @type {string} */ label, /** @type {() => void} */ act) => h("button", { type: "button", class: "small", "aria-label": label, onclick: act }, face);
+    const times = h("input", { type: "checkbox", checked: this.settings.times, onchange: () => { this.set({ times: times.checked }); this.dress(); } });
+    const wrap = h("input", { type: "checkbox", checked: this.settings.wrap, onchange: () => { this.set({ wrap: wrap.checked }); this.dress(); } });
+    return h("div", { class: "log-bar" }, this.tail, this.since,
+      h("label", { class: "check" }, this.follow, "Follow"), h("label", { class: "check" }, times, "Times"), h("label", { class: "check" }, wrap, "Wrap"),
+      this.search, this.found, button("↑", "Previous match", () => this.step(-1)), button("↓", "Next match", () => this.step(1)),
+      button("Download", "Download the log", () => { this.download(); }));
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    this.step(event.shiftKey ? -1 : 1);
+  }
+
+  /** @param {Partial<typeof this.settings>} changes */
+  set(changes) {
+    Object.assign(this.settings, changes);
+    prefs.write("logs", this.settings);
+  }
+
+  dress() {
+    this.scroll.dataset["times"] = this.settings.times ? "yes" : "no";
+    this.scroll.dataset["wrap"] = this.settings.wrap ? "yes" : "no";
+  }
+
+  /** @param {boolean} follow */
+  address(follow) {
+    const words = new URLSearchParams({ tail: this.tail.value });
+    if (this.since.value) words.set("since", new Date(Date.now() - Number(this.since.value) * 1000).toISOString());
+    if (follow) words.set("follow", "1");
+    return `${this.path}?${words}`;
+  }
+
+  /** Begin anew with what is chosen. */
+  restart() {
+    this.stop();
+    this.shown = [];
+    this.waiting = [];
+    this.dropped = 0;
+    this.style = undefined;
+    this.at = -1;
+    fill(this.list);
+    this.read();
+  }
+
+  stop() {
+    this.reading?.abort();
+    this.reading = null;
+    clearTimeout(this.retry);
+  }
+
+  async read() {
+    const reading = new AbortController();
+    this.reading = reading;
+    setText(this.note, "Reading …");
+    let why = "";
+    try {
+      await stream(this.address(this.follow.checked), reading.signal, (text) => { why = this.take(text) || why; });
+      this.ended(why || "The log ended.");
+    } catch (error) {
+      if (reading.signal.aborted) return;
+      const status = /** @type {{status?: number}} */ (error).status;
+      this.ended(error instanceof Error ? error.message : String(error));
+      // The server or the network was away, and the log is still wanted.
+      if (status === 0 && this.follow.checked) this.retry = setTimeout(() => this.restart(), RECONNECT_MS);
+    }
+  }
+
+  /** Take one line of the answer; gives why the stream ends when it says so. @param {string} text */
+  take(text) {
+    if (!text) return "";
+    const line = JSON.parse(text);
+    if ("end" in line) return line.end === "complete" ? (this.follow.checked ? "The container stopped, or its log ended." : "These are all lines that were asked for.") : `The log broke off: ${line.end}.`;
+    this.waiting.push(line);
+    // Beyond what the page would keep there is nothing to wait for.
+    if (this.waiting.length > 2 * MAX_LINES) this.dropped += this.waiting.splice(0, this.waiting.length - MAX_LINES).length;
+    this.drawing ??= setTimeout(() => this.draw(), this.shown.length ? DRAW_MS : 0);
+    return "";
+  }
+
+  /** @param {string} why */
+  ended(why) {
+    this.reading = null;
+    this.why = why;
+    if (!this.waiting.length) this.drawNote();
+  }
+
+  draw() {
+    const until = performance.now() + DRAWING_MS;
+    const made = /** @type {Shown[]} */ ([]);
+    while (made.length < this.waiting.length && performance.now() < until) made.push(this.line(/** @type {Line} */ (this.waiting[made.length])));
+    this.waiting.splice(0, made.length);
+    this.list.append(...made.map((one) => one.node));
+    this.shown.push(...made);
+    const over = this.shown.length - MAX_LINES;
+    if (over > 0) {
+      for (const old of this.shown.splice(0, over)) old.node.remove();
+      this.dropped += over;
+      this.at = Math.max(-1, this.at - over);
+    }
+    this.drawing = this.waiting.length ? setTimeout(() => this.draw(), this.shown.length < MAX_LINES ? 0 : DRAW_MS) : undefined;
+    if (this.sticks) this.toEnd();
+    if (this.query) this.count();
+    this.drawNote();
+  }
+
+  drawNote() {
+    const kept = this.dropped ? `Only the newest ${MAX_LINES} lines are kept; ${this.dropped} older ones went. ` : "";
+    const none = this.shown.length ? "" : this.reading ? "Nothing yet. " : "There are no lines. ";
+    setText(this.note, `${kept}${none}${this.reading ? (this.follow.checked ? "Following." : "Reading …") : this.why}`);
+  }
+
+  /** @param {Line} line @returns {Shown} */
+  line({ stream: from, at, text }) {
+    const { pieces: parts, style } = pieces(text, this.style);
+    this.style = style;
+    const content = h("bdi", { class: "log-text" }, parts.map((part) => {
+      if (!part.style) return part.text;
+      const { fg, bg, bold, dim, italic, underline, inverse } = part.style;
+      const classes = [fg && `fg-${fg}`, bg && `bg-${bg}`, bold && "bold", dim && "dim", italic && "italic", underline && "underline", inverse && "inverse"];
+      return h("span", { class: classes.filter(Boolean).join(" ") }, part.text);
+    }));
+    const shown = { node: h("div", { class: "log-line", "data-stream": from }, h("time", { datetime: at, title: at }, at ? at.slice(11, 23) : ""), h("abbr", { class: "stream", title: from }, from === "stderr" ? "err" : "out"), content), plain: plain(text).toLowerCase() };
+    if (this.query && shown.plain.includes(this.query)) shown.node.classList.add("match");
+    return shown;
+  }
+
+  onScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroll;
+    // Lines that are laid out late push the end away without anybody scrolling.
+    if (scrollHeight - scrollTop - clientHeight < 40) this.sticks = true;
+    else if (scrollTop < this.top - 2) this.sticks = false;
+    this.top = scrollTop;
+    this.newest.hidden = this.sticks;
+  }
+
+  toEnd() {
+    this.sticks = true;
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.newest.hidden = true;
+  }
+
+  /** @param {string} query */
+  find(query) {
+    this.query = query.toLowerCase();
+    this.at = -1;
+    for (const { node, plain: text } of this.shown) {
+      node.classList.toggle("match", this.query !== "" && text.includes(this.query));
+      node.classList.remove("here");
+    }
+    this.count();
+  }
+
+  matches() {
+    return this.shown.flatMap(({ node }, index) => (node.classList.contains("match") ? [index] : []));
+  }
+
+  count() {
+    const matches = this.matches();
+    const place = matches.indexOf(this.at);
+    setText(this.found, this.query ? `${place < 0 ? "" : `${place + 1} of `}${matches.length} ${matches.length === 1 ? "line" : "lines"}` : "");
+  }
+
+  /** @param {number} by */
+  step(by) {
+    const matches = this.matches();
+    if (!matches.length) return;
+    this.shown[this.at]?.node.classList.remove("here");
+    const place = matches.indexOf(this.at);
+    const next = place < 0 ? (by > 0 ? 0 : matches.length - 1) : (place + by + matches.length) % matches.length;
+    this.at = /** @type {number} */ (matches[next]);
+    const node = /** @type {Shown} */ (this.shown[this.at]).node;
+    node.classList.add("here");
+    node.scrollIntoView({ block: "center" });
+    this.count();
+  }
+
+  async download() {
+    const parts = /** @type {string[]} */ ([]);
+    try {
+      await stream(`${this.address(false)}&format=text&timestamps=1`, new AbortController().signal, (line) => parts.push(`${line}\n`));
+    } catch (error) {
+      return failure(error);
+    }
+    const url = URL.createObjectURL(new Blob(parts, { type: "text/plain" }));
+    const link = h("a", { href: url, download: `${this.name().replace(/[^\w.-]/g, "_")}.log` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+}
