@@ -26,6 +26,7 @@ strace strace
 nginx nginx
 node nodejs
 npm npm
+ip iproute2
 PAIRS
 }
 
