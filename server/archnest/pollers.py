@@ -34,6 +34,7 @@ from archnest.store.sources import (
     insert_source,
     update_source,
 )
+from archnest.tasks import ended
 from archnest.timestamps import rfc3339
 
 log = logging.getLogger(__name__)
@@ -184,8 +185,7 @@ class Pollers:
     async def _stop(self, host_id: str) -> None:
         poller = self._pollers.pop(host_id)
         if poller.task is not None:
-            poller.task.cancel()
-            await asyncio.gather(poller.task, return_exceptions=True)
+            await ended(poller.task)
 
     async def _poll_for_ever(self, poller: _Poller) -> None:
         record = poller.record

@@ -16,6 +16,7 @@ from archnest.errors import Invalid, Problem
 from archnest.sources import logs
 from archnest.sources.loglines import LogLine
 from archnest.sources.logs import LogQuery
+from archnest.tasks import ended
 from archnest.timestamps import unix_seconds
 
 USUAL_TAIL = 200
@@ -95,8 +96,7 @@ async def _serve(
     except (ConnectionError, TimeoutError):
         return
     finally:
-        filling.cancel()
-        await asyncio.gather(filling, return_exceptions=True)
+        await ended(filling)
 
 
 async def _next(queue: asyncio.Queue[Batch | None]) -> Batch | None:
