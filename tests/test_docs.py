@@ -1,6 +1,8 @@
 """The docs name everything there is and nothing that is not, and their examples run."""
 
 import argparse
+import contextlib
+import http.client
 import re
 import subprocess
 from collections.abc import Iterator
@@ -133,6 +135,7 @@ http {
 
 def test_the_nginx_example_serves_page_and_api_under_its_path(tmp_path: Path) -> None:
     environ = {"PATH": "/nonexistent", "ARCHNEST_BASE_PATH": "/archnest/"}
+    environ["ARCHNEST_TRUSTED_PROXIES"] = "127.0.0.1"
     running = Running("archnest.quickstart", tmp_path, environ)
     port = free_port()
     location = blocks(DOCS / "reverse-proxy.md", "nginx")
@@ -146,6 +149,8 @@ def test_the_nginx_example_serves_page_and_api_under_its_path(tmp_path: Path) ->
         until(lambda: fetched(behind), behind)
         assert fetched(behind) == fetched(f"{running.address}/archnest/")
         assert fetched(f"{behind}healthz") == '{"status":"alive"}'
+        assert upgrade_status(port, f"http://127.0.0.1:{port}") == 101
+        assert upgrade_status(port, running.address) == 403
     finally:
         proxy.terminate()
         proxy.wait(PATIENCE_S)
@@ -157,3 +162,17 @@ def fetched(url: str) -> str:
     """The body of a 200; nothing for anything else."""
     done = subprocess.run(["curl", "-fsS", url], capture_output=True, text=True)
     return done.stdout
+
+
+def upgrade_status(port: int, origin: str) -> int:
+    """What a browser's attempt to open a terminal's WebSocket is answered with."""
+    headers = {
+        "Origin": origin,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", "/archnest/api/exec", headers=headers)
+        return connection.getresponse().status

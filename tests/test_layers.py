@@ -16,7 +16,7 @@ SERVICES = {"links", "ingest", "fleet", "feed", "picture"}
 BELOW_API = (
     GROUND
     | SERVICES
-    | {"audit", "streams", "pollers", "store", "sources", "auth", "openapi", "keys"}
+    | {"audit", "streams", "pollers", "terminals", "store", "sources", "auth", "openapi", "keys"}
 )
 SERVER = BELOW_API | {"api", "logs"}
 
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pollers": GROUND | {"ingest", "fleet", "picture", "store", "sources"},
     "streams": GROUND,
     "audit": GROUND | {"store"},
+    "terminals": GROUND | {"audit", "auth", "pollers", "sources", "streams"},
     "openapi": GROUND | {"auth", "archnest"},
     "keys": BELOW_API - {"openapi"},
     "logs": GROUND,

@@ -35,6 +35,7 @@ from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
+from archnest.terminals import Terminals
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,9 @@ def make_app(config: Config) -> web.Application:
     """
     app = web.Application(middlewares=[problems])
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers])
+    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals])
     app[keys.STREAMS] = Streams()
-    app.on_shutdown.append(_end_streams)
+    app.on_shutdown.extend([_close_terminals, _end_streams])
     app.on_response_prepare.append(add_policy)
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
     for route in [*ROUTES, documentation_route(ROUTES), *assets]:
@@ -248,3 +249,14 @@ async def _pollers(app: web.Application) -> AsyncIterator[None]:
     async with Pollers(app[keys.DATABASE], app[keys.FLEET], app[keys.INGEST]).running() as pollers:
         app[keys.POLLERS] = pollers
         yield
+
+
+async def _terminals(app: web.Application) -> AsyncIterator[None]:
+    sessions = app[keys.ACCOUNTS].sessions
+    app[keys.TERMINALS] = Terminals(sessions, app[keys.POLLERS], app[keys.AUDIT], app[keys.STREAMS])
+    yield
+
+
+async def _close_terminals(app: web.Application) -> None:
+    """End them before aiohttp waits for their connections, twice SHUTDOWN_S."""
+    await app[keys.TERMINALS].close()

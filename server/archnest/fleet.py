@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 MAX_TOMBSTONES = 1_000
 CAPABILITIES = {
     "agent": ["stats"],
-    "docker-tcp": ["stats", "logs", "actions"],
-    "docker-socket": ["stats", "logs", "actions"],
-    "docker-ssh": ["stats", "logs", "actions"],
+    "docker-tcp": ["stats", "logs", "actions", "exec"],
+    "docker-socket": ["stats", "logs", "actions", "exec"],
+    "docker-ssh": ["stats", "logs", "actions", "exec"],
 }
 
 

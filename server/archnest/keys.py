@@ -15,6 +15,7 @@ from archnest.pollers import Pollers
 from archnest.store.database import Database
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
+from archnest.terminals import Terminals
 
 CONFIG = web.AppKey("CONFIG", Config)
 DATABASE = web.AppKey("DATABASE", Database)
@@ -26,6 +27,7 @@ INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 POLLERS = web.AppKey("POLLERS", Pollers)
 STREAMS = web.AppKey("STREAMS", Streams)
+TERMINALS = web.AppKey("TERMINALS", Terminals)
 GATE = web.AppKey("GATE", Gate)
 
 CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKey(

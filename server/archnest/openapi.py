@@ -112,7 +112,7 @@ def _parameters(route: DescribedRoute) -> list[dict[str, Any]]:
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:
-    if access is Access.ANYONE:
+    if access in (Access.ANYONE, Access.TICKET):
         return []
     return [{"agentToken": []}] if access is Access.AGENT else [{"session": []}]
 

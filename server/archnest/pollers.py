@@ -144,6 +144,11 @@ class Pollers:
             )
         return _target(self._pollers[host_id].record)
 
+    def has_target(self, host_id: str, target: Target) -> bool:
+        """Whether the host's engine is still reached in this very way."""
+        poller = self._pollers.get(host_id)
+        return poller is not None and _target(poller.record) == target
+
     def _get(self, host_id: str) -> _Poller:
         if host_id not in self._pollers:
             raise NotFound("no source has this host id")

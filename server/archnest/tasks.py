@@ -1,11 +1,12 @@
 """Ending a task for certain."""
 
 import asyncio
+from typing import Any
 
 AGAIN_S = 0.1
 
 
-async def ended(task: asyncio.Task[None]) -> None:
+async def ended(task: asyncio.Task[Any]) -> None:
     """Cancel the task until it is over, whatever came of it.
 
     One cancellation is not enough: asyncio.TaskGroup raises the failures of its

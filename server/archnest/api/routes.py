@@ -13,6 +13,7 @@ from archnest.api import (
     logs,
     reports,
     sources,
+    terminal,
     users,
 )
 from archnest.api.endpoint import Route
@@ -48,6 +49,8 @@ ROUTES = [
     Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),
     Route("GET", CONTAINER + "/logs", logs.read_logs, Access.MEMBER),
     Route("POST", CONTAINER + "/actions", actions.act_on_container, Access.ADMIN, status=204),
+    Route("POST", "/api/tickets", terminal.create_ticket, Access.ADMIN, status=201),
+    Route("GET", "/api/exec", terminal.open_terminal, Access.TICKET, status=101),
     Route("GET", SOURCES, sources.list_sources, Access.ADMIN),
     Route("POST", SOURCES, sources.add_source, Access.ADMIN, status=201),
     Route("POST", SOURCES + "/test", sources.test_source, Access.ADMIN),

@@ -25,6 +25,8 @@ class Access(enum.Enum):
     """Who may call a route."""
 
     ANYONE = "anyone"
+    TICKET = "ticket"
+    """Whoever shows a one-time ticket in the first message of a WebSocket."""
     AGENT = "agent"
     MEMBER = "member"
     ADMIN = "admin"

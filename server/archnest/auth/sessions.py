@@ -94,6 +94,11 @@ class Sessions:
             return None
         return self._live.get(session_id)
 
+    def live(self, session_id: str, now: float) -> Session | None:
+        """The session as it is now, or None when it has ended."""
+        session = self._live.get(session_id)
+        return session if session is not None and session.expires_at > now else None
+
     def _verify(self, token: str) -> tuple[str, float] | None:
         """The session a token names and its expiry, if the signature is ours."""
         try:

@@ -2,13 +2,11 @@
 
 import asyncio
 
-import aiodocker
 from aiodocker.containers import DockerContainer
 
-from archnest.errors import EngineRefused, NotFound, SourceUnavailable
 from archnest.model.source import Action
 from archnest.sources.connect import Target, connected
-from archnest.sources.failures import explained, printable
+from archnest.sources.failures import as_problem
 
 ACTION_S = 120.0
 """A container may take its stop timeout, 10 seconds as Docker sets it, and a slow disk longer."""
@@ -23,15 +21,8 @@ async def act(target: Target, container_id: str, action: Action, *, force: bool)
     try:
         async with asyncio.timeout(ACTION_S), connected(target, request_s=ACTION_S) as client:
             await _do(client.docker.containers.container(container_id), action, force)
-    except aiodocker.DockerError as error:
-        if error.status == 404:
-            raise NotFound(printable(error.message)) from None
-        # From 900 on aiodocker tells of its own failures, not of the engine's answer.
-        if error.status < 900:
-            raise EngineRefused(printable(error.message)) from None
-        raise SourceUnavailable(explained(error).detail) from error
     except Exception as error:
-        raise SourceUnavailable(explained(error).detail) from error
+        raise as_problem(error) from error
 
 
 async def _do(container: DockerContainer, action: Action, force: bool) -> None:

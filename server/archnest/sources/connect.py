@@ -227,7 +227,9 @@ class _BoundedResponse(aiohttp.ClientResponse):
                     raise SourceFailure("answer-too-large", "the engine's answer is too large")
                 parts.append(part)
             self._body = b"".join(parts)
-            self.release()
+            # What is upgraded goes on as a stream of its own on this connection.
+            if self.status != 101:
+                self.release()
         return self._body
 
 

@@ -11,7 +11,7 @@ import aiohttp
 import asyncssh
 import msgspec
 
-from archnest.errors import Problem
+from archnest.errors import EngineRefused, NotFound, Problem, SourceUnavailable
 
 MAX_SAID = 500
 
@@ -36,6 +36,17 @@ def explained(error: BaseException) -> SourceFailure:
         if failure is not None:
             return failure
     return SourceFailure("failed", printable(str(causes[0]) or type(causes[0]).__name__))
+
+
+def as_problem(error: Exception) -> Problem:
+    """The same for who asked for one thing: NotFound, EngineRefused or SourceUnavailable."""
+    if isinstance(error, Problem):
+        return error
+    # From 900 on aiodocker tells of its own failures, not of the engine's answer.
+    if isinstance(error, aiodocker.DockerError) and error.status < 900:
+        kind = NotFound if error.status == 404 else EngineRefused
+        return kind(printable(error.message))
+    return SourceUnavailable(explained(error).detail)
 
 
 def printable(text: str) -> str:
