@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.site import CHROMIUM, CHROMIUM_ARGS, Site, Watch, enter
 
 DESKTOP = {"width": 1440, "height": 900}
+# A machine that also runs an engine for the test may be slow; the page need not be.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 360, "height": 740}
 
 
@@ -52,7 +55,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_one(**options: object) -> Page:
         context = browser.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         opened.append(Watch(page))
         return page

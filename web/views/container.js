@@ -13,6 +13,8 @@ import { meter, updateMeter } from "../parts/meter.js";
 import { patch } from "../parts/patch.js";
 import { portLink } from "../parts/ports.js";
 import { projectOf } from "../parts/search.js";
+import { Terminal } from "../parts/terminal.js";
+import * as session from "../session.js";
 import { isUp, standingOf, upFor } from "../state.js";
 import * as store from "../store.js";
 
@@ -144,13 +146,16 @@ class ContainerView {
     this.logs = /** @type {Logs | null} */ (null);
     this.logsOf = "";
     this.logsPlace = h("div", { class: "detail-logs" });
+    this.terminal = /** @type {Terminal | null} */ (null);
+    this.terminalOf = "";
+    this.terminalPlace = h("div", { class: "detail-terminal" });
     this.head = h("header", { class: "detail-head" });
     this.actions = h("div", { class: "buttons actions" });
     this.said = h("span", { role: "status" });
     this.age = h("span", {});
     this.note = h("p", { class: "standing-note" }, this.said, " ", this.age);
     this.body = h("div", { class: "detail" });
-    panel.append(this.head, this.actions, this.note, this.body, this.logsPlace);
+    panel.append(this.head, this.actions, this.note, this.body, this.logsPlace, this.terminalPlace);
     fill(this.body, h("p", { class: "loading" }, "Loading …"));
     this.update();
   }
@@ -203,6 +208,7 @@ class ContainerView {
       section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
       commandSection(detail), this.siblings()]);
     this.drawLogs(detail);
+    this.drawTerminal(detail);
   }
 
   /** The other containers of its compose project. */
@@ -232,6 +238,22 @@ class ContainerView {
     this.logs = logs;
     fill(this.logsPlace, section("Logs", logs.node));
     logs.restart();
+  }
+
+  /** @param {Detail} detail */
+  drawTerminal({ host, container, goneAt }) {
+    // What a shell showed last stays readable after its end.
+    const running = container.state === "running" || (this.terminalOf === container.id && Boolean(this.terminal?.screen));
+    const none = goneAt ? "The container is gone." : !host.capabilities.includes("exec") ? "Not available from this source: an agent only reports."
+      : !session.isAdmin() ? "Only an admin may open a terminal." : running ? "" : "Only a running container has a terminal.";
+    const state = none || container.id;
+    if (this.terminalOf === state) return;
+    this.terminalOf = state;
+    this.terminal?.stop();
+    this.terminal = none ? null : new Terminal(() => ({ hostId: host.hostId, containerId: container.id, name: container.name || shortId(container.id) }));
+    if (none) this.logsPlace.after(this.terminalPlace);
+    else this.body.before(this.terminalPlace);
+    fill(this.terminalPlace, section("Terminal", this.terminal?.node ?? h("p", { class: "absent" }, none)));
   }
 
   drawActions() {
@@ -272,5 +294,5 @@ export function mount(panel, hostId, reference) {
   const view = new ContainerView(panel, hostId, reference);
   const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.drawActions())];
   const ticking = setInterval(() => view.drawNote(), 5000);
-  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.logs?.stop(); } };
+  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.logs?.stop(); view.terminal?.stop(); } };
 }
