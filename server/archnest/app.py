@@ -235,7 +235,9 @@ async def _accounts(app: web.Application) -> AsyncIterator[None]:
     config = app[keys.CONFIG]
     async with Accounts.open(config, app[keys.DATABASE]) as accounts:
         app[keys.ACCOUNTS] = accounts
-        app[keys.GATE] = Gate(config.agent_token, config.ingest_allow, accounts.sessions)
+        app[keys.GATE] = Gate(
+            config.agent_token, config.ingest_allow, accounts.sessions, accounts.access_tokens
+        )
         yield
 
 

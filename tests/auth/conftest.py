@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import argon2
 import pytest
 
+from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
 from archnest.config import Config
@@ -28,6 +29,13 @@ def sessions(config: Config, database: Database) -> Sessions:
     """Sessions of an hour, signed with the secret of the data folder."""
     assert config.jwt_secret is not None
     return Sessions(config.jwt_secret, 3600, database)
+
+
+@pytest.fixture
+async def access_tokens(database: Database) -> AsyncIterator[AccessTokens]:
+    """No access token yet."""
+    async with AccessTokens.open(database, NOW) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archnest.auth.access import Access, Gate, Identity
+from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.sessions import Sessions
 from archnest.config import PRIVATE_NETWORKS
 from archnest.errors import (
@@ -27,8 +28,8 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
 @pytest.fixture
-def gate(sessions: Sessions) -> Gate:
-    return Gate(TOKEN, PRIVATE, sessions)
+def gate(sessions: Sessions, access_tokens: AccessTokens) -> Gate:
+    return Gate(TOKEN, PRIVATE, sessions, access_tokens)
 
 
 async def authorization(sessions: Sessions, user: UserRow) -> str:
@@ -41,9 +42,11 @@ async def test_the_right_token_from_an_allowed_network_is_let_in(gate: Gate) -> 
     gate.admit_agent(HERE, RIGHT)
 
 
-async def test_without_a_configured_token_nothing_is_let_in(sessions: Sessions) -> None:
+async def test_without_a_configured_token_nothing_is_let_in(
+    sessions: Sessions, access_tokens: AccessTokens
+) -> None:
     for unset in (None, ""):
-        gate = Gate(unset, PRIVATE, sessions)
+        gate = Gate(unset, PRIVATE, sessions, access_tokens)
         for address in (HERE, OUTSIDE, None):
             for header in (RIGHT, "Bearer ", None):
                 with pytest.raises(IngestDisabled):

@@ -9,6 +9,7 @@ import argon2
 import pytest
 
 from archnest.auth.access import Identity
+from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.accounts import Accounts
 from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
@@ -44,10 +45,10 @@ def hasher() -> GatedHasher:
 
 @pytest.fixture
 async def accounts(
-    database: Database, sessions: Sessions, hasher: GatedHasher
+    database: Database, sessions: Sessions, hasher: GatedHasher, access_tokens: AccessTokens
 ) -> AsyncIterator[Accounts]:
     passwords = Passwords(hasher)
-    yield Accounts(database, sessions, passwords)
+    yield Accounts(database, sessions, passwords, access_tokens)
     hasher.let_go.set()
     passwords.close()
 

@@ -47,6 +47,7 @@ def act(
         action,
         host_id,
         target,
+        identity.token_name,
     )
 
 

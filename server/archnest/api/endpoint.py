@@ -44,6 +44,8 @@ class Route:
     access: Access
     status: int = 200
     max_bytes: Callable[[web.Application], int] = field(default=lambda app: MAX_BODY_BYTES)
+    session_only: bool = False
+    """Whether it takes a person: an access token of whatever role is refused."""
 
     def as_aiohttp(self, prefix: str) -> web.RouteDef:
         """The route for aiohttp's router, under the base path."""
@@ -99,7 +101,12 @@ class _Endpoint:
         if access is Access.AGENT:
             gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
             return {}
-        identity = _local_operator(request) or gate.admit_user(authorization, access)
+        identity = _local_operator(request) or gate.admit_user(
+            authorization,
+            access,
+            request[keys.CLIENT_ADDRESS],
+            session_only=self.route.session_only,
+        )
         return {"identity": identity} if self._takes_identity else {}
 
     async def _decode(self, request: web.Request, decoder: msgspec.json.Decoder[Any]) -> Any:

@@ -1,9 +1,12 @@
 """The whole API on one screen: what answers where, and who may ask."""
 
+from functools import partial
+
 from aiohttp import web
 
 from archnest import keys
 from archnest.api import (
+    access_tokens,
     actions,
     agent_hosts,
     audit,
@@ -31,10 +34,15 @@ AGENT_CONTAINER = AGENT_HOST + "/containers/{container_id}"
 CONTAINER = "/api/hosts/{host_id}/containers/{container_id}"
 SOURCES = "/api/sources"
 SOURCE = SOURCES + "/{host_id}"
+ACCESS_TOKENS = "/api/auth/tokens"
+ACCESS_TOKEN = ACCESS_TOKENS + "/{token_id}"
 USERS = "/api/users"
 USER = USERS + "/{username}"
 ACCOUNT_PATHS = (USERS, USER)
 """What `archnest user` asks of a running server."""
+
+_Personal = partial(Route, session_only=True)
+"""Terminals, and what a person does about accounts: no program does it with a token."""
 
 ROUTES = [
     Route("GET", "/healthz", health.show_alive, Access.ANYONE),
@@ -49,7 +57,7 @@ ROUTES = [
     Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),
     Route("GET", CONTAINER + "/logs", logs.read_logs, Access.MEMBER),
     Route("POST", CONTAINER + "/actions", actions.act_on_container, Access.ADMIN, status=204),
-    Route("POST", "/api/tickets", terminal.create_ticket, Access.ADMIN, status=201),
+    _Personal("POST", "/api/tickets", terminal.create_ticket, Access.ADMIN, status=201),
     Route("GET", "/api/exec", terminal.open_terminal, Access.TICKET, status=101),
     Route("GET", SOURCES, sources.list_sources, Access.ADMIN),
     Route("POST", SOURCES, sources.add_source, Access.ADMIN, status=201),
@@ -59,12 +67,15 @@ ROUTES = [
     Route("GET", "/api/audit", audit.list_audit, Access.ADMIN),
     Route("POST", "/api/auth/setup", auth.setup, Access.ANYONE, status=201),
     Route("POST", "/api/auth/login", auth.login, Access.ANYONE),
-    Route("POST", "/api/auth/logout", auth.logout, Access.MEMBER, status=204),
-    Route("POST", "/api/auth/renew", auth.renew, Access.MEMBER),
-    Route("POST", "/api/auth/password", auth.change_password, Access.MEMBER, status=204),
     Route("GET", "/api/auth/me", auth.show_me, Access.MEMBER),
-    Route("GET", USERS, users.list_users, Access.ADMIN),
-    Route("POST", USERS, users.add_user, Access.ADMIN, status=201),
-    Route("PATCH", USER, users.change_user, Access.ADMIN),
-    Route("DELETE", USER, users.remove_user, Access.ADMIN, status=204),
+    _Personal("POST", "/api/auth/logout", auth.logout, Access.MEMBER, status=204),
+    _Personal("POST", "/api/auth/renew", auth.renew, Access.MEMBER),
+    _Personal("POST", "/api/auth/password", auth.change_password, Access.MEMBER, status=204),
+    _Personal("GET", ACCESS_TOKENS, access_tokens.list_access_tokens, Access.MEMBER),
+    _Personal("POST", ACCESS_TOKENS, access_tokens.create_access_token, Access.MEMBER, status=201),
+    _Personal("DELETE", ACCESS_TOKEN, access_tokens.revoke_access_token, Access.MEMBER, status=204),
+    _Personal("GET", USERS, users.list_users, Access.ADMIN),
+    _Personal("POST", USERS, users.add_user, Access.ADMIN, status=201),
+    _Personal("PATCH", USER, users.change_user, Access.ADMIN),
+    _Personal("DELETE", USER, users.remove_user, Access.ADMIN, status=204),
 ]

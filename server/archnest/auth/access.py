@@ -2,11 +2,13 @@
 
 import enum
 import hmac
+import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from msgspec import Struct
 
+from archnest.auth.access_tokens import AccessTokens, is_access_token
 from archnest.auth.sessions import Sessions
 from archnest.config import IPNetwork
 from archnest.errors import (
@@ -33,13 +35,17 @@ class Access(enum.Enum):
 
 
 class Identity(Struct, frozen=True):
-    """Who asks. The local operator, on the control socket, has no session."""
+    """Who asks. Neither a program with an access token nor the local operator, on
+    the control socket, has a session.
+    """
 
     username: str
     role: Role
     session_id: str | None
     expires_at: float
     """Unix seconds."""
+    token_name: str | None = None
+    """Of the access token that was shown in place of a session."""
 
     @classmethod
     def local_operator(cls) -> "Identity":
@@ -51,11 +57,16 @@ class Gate:
     """Lets requests in or raises the problem that says why not."""
 
     def __init__(
-        self, agent_token: str | None, ingest_allow: Sequence[IPNetwork], sessions: Sessions
+        self,
+        agent_token: str | None,
+        ingest_allow: Sequence[IPNetwork],
+        sessions: Sessions,
+        access_tokens: AccessTokens,
     ) -> None:
         self._agent_token = agent_token.encode() if agent_token else None
         self._ingest_allow = ingest_allow
         self._sessions = sessions
+        self._access_tokens = access_tokens
 
     def admit_agent(self, address: Address | None, authorization: str | None) -> None:
         """Raise IngestDisabled, NetworkNotAllowed or WrongAgentToken, in that order."""
@@ -70,15 +81,42 @@ class Gate:
         if token is None or not hmac.compare_digest(token.encode(), self._agent_token):
             raise WrongAgentToken("send the agent token as Authorization: Bearer TOKEN")
 
-    def admit_user(self, authorization: str | None, access: Access) -> Identity:
-        """Who asks; raises NotSignedIn, or NotAllowed when that role may not."""
+    def admit_user(
+        self,
+        authorization: str | None,
+        access: Access,
+        address: Address | None = None,
+        *,
+        session_only: bool = False,
+    ) -> Identity:
+        """Who asks, with a session or an access token.
+
+        Raises NotSignedIn, or NotAllowed when that role may not or when it
+        takes a session.
+        """
         token = bearer_token(authorization)
+        if token is not None and is_access_token(token):
+            identity = self._program(token, address)
+            if session_only:
+                raise NotAllowed("this takes a session, not an access token: sign in")
+        else:
+            identity = self._person(token)
+        if access is Access.ADMIN and identity.role != "admin":
+            raise NotAllowed("only an admin may do this")
+        return identity
+
+    def _person(self, token: str | None) -> Identity:
         session = self._sessions.find(token) if token is not None else None
         if session is None:
             raise NotSignedIn("sign in: the session is missing, not valid or has ended")
-        if access is Access.ADMIN and session.role != "admin":
-            raise NotAllowed("only an admin may do this")
         return Identity(session.username, session.role, session.id, session.expires_at)
+
+    def _program(self, token: str, address: Address | None) -> Identity:
+        where = str(address) if address is not None else None
+        found = self._access_tokens.find(token, where, time.time())
+        if found is None:
+            raise NotSignedIn("the access token is wrong, was revoked or has expired")
+        return Identity(found.username, found.role, None, found.expires_at, found.name)
 
     def _is_allowed(self, address: Address) -> bool:
         if isinstance(address, IPv6Address):

@@ -9,13 +9,16 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from archnest.auth.access import Identity
+from archnest.auth.access_tokens import AccessTokens, expiry
 from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
 from archnest.auth.throttle import Throttle, subjects
 from archnest.config import Config
-from archnest.errors import Conflict, Invalid, NotFound, NotSignedIn, WrongCredentials
+from archnest.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, WrongCredentials
+from archnest.model.access_token import NewAccessToken
 from archnest.model.account import Account, AccountList, Me, Role, SignedIn, User
 from archnest.store import users as store
+from archnest.store.access_tokens import TokenRow
 from archnest.store.database import Database
 from archnest.store.sessions import Session
 from archnest.timestamps import rfc3339
@@ -27,8 +30,15 @@ WRONG = "the username or the password is wrong"
 class Accounts:
     """Everything that is done with accounts; open it with `Accounts.open`."""
 
-    def __init__(self, database: Database, sessions: Sessions, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        passwords: Passwords,
+        access_tokens: AccessTokens,
+    ) -> None:
         self.sessions = sessions
+        self.access_tokens = access_tokens
         self.setup_code: str | None = None
         """Proves the first admin; None as soon as there is an account."""
         self._database = database
@@ -44,14 +54,15 @@ class Accounts:
         sessions = Sessions(config.jwt_secret, config.session_ttl_s, database)
         now = time.time()
         await sessions.load(now)
-        accounts = cls(database, sessions, Passwords())
-        await accounts._throttle.load(now)
-        if not await store.has_users(database):
-            accounts.setup_code = secrets.token_urlsafe(24)
-        try:
-            yield accounts
-        finally:
-            accounts._passwords.close()
+        async with AccessTokens.open(database, now) as access_tokens:
+            accounts = cls(database, sessions, Passwords(), access_tokens)
+            await accounts._throttle.load(now)
+            if not await store.has_users(database):
+                accounts.setup_code = secrets.token_urlsafe(24)
+            try:
+                yield accounts
+            finally:
+                accounts._passwords.close()
 
     async def set_up(
         self, code: str, username: str, password: str, address: Address, now: float
@@ -95,7 +106,7 @@ class Accounts:
 
     def me(self, identity: Identity) -> Me:
         """Who the caller is; raises NotFound on the control socket."""
-        if identity.session_id is None:
+        if not identity.username:
             raise NotFound("the local operator has no account")
         return Me(identity.username, identity.role, rfc3339(identity.expires_at))
 
@@ -109,14 +120,34 @@ class Accounts:
         if identity.session_id is None:
             raise NotFound("the local operator has no account")
         async with self._throttle.attempt(subjects(identity.username, address), now):
-            user = await self._proven(identity.username, current)
-            if user is None:
-                raise WrongCredentials("the current password is wrong")
+            user = await self._proven_anew(identity, current)
             hashed = await self._passwords.hash(new)
             kept = identity.session_id
             if not await store.replace_password(self._database, user, hashed, kept):
                 raise WrongCredentials("the password was changed meanwhile")
             self.sessions.drop_user(user.id, keep=kept)
+
+    async def create_access_token(
+        self, identity: Identity, new: NewAccessToken, address: Address, now: float
+    ) -> tuple[str, TokenRow]:
+        """Make a token for the caller's programs; its text is shown only now.
+
+        The password is asked again, or who finds an open session could make
+        one that outlives it. Raises NotAllowed for a role above one's own,
+        WrongCredentials, TooManyAttempts, Conflict for too many tokens, and
+        NotFound on the control socket.
+        """
+        if not identity.username:
+            raise NotFound("the local operator has no account")
+        if new.role == "admin" and identity.role != "admin":
+            raise NotAllowed("a token may not do more than you")
+        async with self._throttle.attempt(subjects(identity.username, address), now):
+            user = await self._proven_anew(identity, new.password)
+            expires_at = expiry(new.expires_in_days, now)
+            made = await self.access_tokens.create(user, new.name, new.role, expires_at, now)
+            if made is None:
+                raise WrongCredentials("the account was changed meanwhile")
+            return made
 
     async def list_users(self) -> AccountList:
         """Every account."""
@@ -133,7 +164,8 @@ class Accounts:
     async def change_user(self, username: str, role: Role | None, password: str | None) -> Account:
         """Change a role or reset a password, ending the user's sessions.
 
-        A new password also ends the wait after failed attempts at the old one.
+        A new password also ends the account's access tokens, and the wait after
+        failed attempts at the old one; another role ends tokens above it.
 
         Raises NotFound, Invalid when nothing is to change, or Conflict for the
         last admin.
@@ -144,19 +176,29 @@ class Accounts:
         user_id, account, ended = await store.change_user(self._database, username, role, hashed)
         if ended:
             self.sessions.drop_user(user_id)
+            self.access_tokens.drop_user(user_id, None if password is not None else account.role)
         if password is not None:
             await self._throttle.forgive(username)
         return account
 
     async def remove_user(self, username: str) -> None:
-        """Remove an account, ending its sessions; raises NotFound or Conflict."""
-        self.sessions.drop_user(await store.delete_user(self._database, username))
+        """Remove an account, its sessions and tokens; raises NotFound or Conflict."""
+        user_id = await store.delete_user(self._database, username)
+        self.sessions.drop_user(user_id)
+        self.access_tokens.drop_user(user_id)
 
     async def _proven(self, username: str, password: str) -> store.UserRow | None:
         """The account, if there is one and the password is right; both cost the same."""
         user = await store.user_named(self._database, username)
         stored = user.password_hash if user is not None else None
         return user if await self._passwords.verify(stored, password) else None
+
+    async def _proven_anew(self, identity: Identity, password: str) -> store.UserRow:
+        """The caller's account; raises WrongCredentials unless this is its password."""
+        user = await self._proven(identity.username, password)
+        if user is None:
+            raise WrongCredentials("the current password is wrong")
+        return user
 
     async def _sign_in(self, user: store.UserRow, now: float) -> SignedIn:
         started = await self.sessions.start(user, now)

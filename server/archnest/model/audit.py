@@ -18,6 +18,8 @@ class Act(Struct, rename="camel", frozen=True):
     host_id: str | None = None
     target: str | None = None
     """The container, user or token it is done to."""
+    token: str | None = None
+    """The name of the access token it was done with; None: a person did it."""
 
 
 class AuditEntry(Act, rename="camel", frozen=True, kw_only=True):

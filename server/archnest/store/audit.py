@@ -16,14 +16,15 @@ async def insert_entry(
     async def work(connection: aiosqlite.Connection) -> int:
         cursor = await connection.execute(
             """
-            INSERT INTO audit (at, ended_at, actor, address, action, host_id, target, outcome,
-                               detail)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO audit (at, ended_at, actor, token, address, action, host_id, target,
+                               outcome, detail)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             (
                 at,
                 ended_at,
                 act.actor,
+                act.token,
                 act.address,
                 act.action,
                 act.host_id,
@@ -57,7 +58,7 @@ async def entries_before(db: Database, before: int | None, limit: int) -> list[A
     """The newest entries with an id below `before`, the newest first."""
     rows = await db.read(
         """
-        SELECT id, at, ended_at, actor, address, action, host_id, target, outcome, detail
+        SELECT id, at, ended_at, actor, token, address, action, host_id, target, outcome, detail
           FROM audit
          WHERE id < ?
          ORDER BY id DESC

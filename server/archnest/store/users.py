@@ -78,8 +78,9 @@ async def change_user(
     """Change what is given, all or nothing.
 
     Gives the user's id, the account, and whether its sessions were ended:
-    always by a password, by a role only if it differs. Raises NotFound, or
-    Conflict for the last admin.
+    always by a password, by a role only if it differs. A password ends its
+    access tokens too, a role those above it. Raises NotFound, or Conflict for
+    the last admin.
     """
 
     async def work(connection: aiosqlite.Connection) -> tuple[int, Account, bool]:
@@ -97,6 +98,12 @@ async def change_user(
         )
         if ended:
             await connection.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+        if password_hash is not None:
+            await connection.execute("DELETE FROM access_tokens WHERE user_id = ?", (user_id,))
+        elif role == "member":
+            await connection.execute(
+                "DELETE FROM access_tokens WHERE user_id = ? AND role = 'admin'", (user_id,)
+            )
         return user_id, await _account(connection, user_id), ended
 
     return await db.write(work)
