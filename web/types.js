@@ -109,6 +109,7 @@
  * @property {string} at
  * @property {string | null} endedAt
  * @property {string | null} actor
+ * @property {string | null} token
  * @property {string | null} address
  * @property {string} action
  * @property {string | null} hostId
@@ -118,6 +119,7 @@
  *
  * @typedef {{username: string, role: "admin" | "member"}} User
  * @typedef {{token: string, expiresAt: string, user: User}} SignedIn
+ * @typedef {User & {id: string, name: string, createdAt: string, expiresAt: string, lastUsedAt: string | null, lastAddress: string | null}} AccessToken
  * @typedef {User & {createdAt: string, lastLoginAt: string | null}} Account
  *
  * A container as the list shows it.

@@ -15,7 +15,7 @@ export function field(label, props) {
 }
 
 /**
- * @param {{title?: string, fields: (Node | string | null)[], action: string, submit: () => Promise<void>, level?: "h1" | "h2"}} options
+ * @param {{title?: string, fields: (Node | string | null)[], action: string, submit: () => Promise<void>, level?: "h1" | "h2" | "h3"}} options
  */
 export function form({ title, fields, action, submit, level = "h2" }) {
   const error = h("p", { class: "form-error", role: "alert" });
