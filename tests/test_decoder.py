@@ -1,14 +1,14 @@
 """Whatever bytes arrive: a report is taken or refused, never a failure of ours."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archnest.ingest import masked_picture
-from archnest.model.report import Report
+from archnest.fleet import Fleet
+from archnest.ingest import Ingest
 from tests.factories import container, report
 
 JSON = st.recursive(
@@ -21,11 +21,11 @@ FIELDS = sorted(container())
 
 def accepted(body: bytes) -> bool:
     """Whether the decoder takes it; what it takes must go all the way to its row."""
+    ingest = Ingest(cast(Any, None), Fleet(1_000))
     try:
-        decoded = msgspec.json.decode(body, type=Report)
+        record = ingest.read(body, 1_000.0).as_record()
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
-    record = masked_picture(decoded, 1_000.0, "agent").as_record()
     assert msgspec.json.decode(record.report_json) is not None
     record.report_json.decode()
     return True

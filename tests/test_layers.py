@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).parent.parent
 PACKAGE = CHECKOUT / "server" / "archnest"
 WEB = CHECKOUT / "web"
 
-GROUND = {"model", "errors", "assets", "timestamps", "masking", "config", "tasks"}
+GROUND = {"model", "errors", "assets", "timestamps", "masking", "config", "tasks", "recall"}
 SERVICES = {"links", "ingest", "fleet", "feed", "picture"}
 BELOW_API = (
     GROUND

@@ -8,14 +8,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
-import msgspec
 
+from archnest import recall
 from archnest.errors import Conflict, NotFound, StoreUnavailable
 from archnest.fleet import Fleet
 from archnest.links import Link
-from archnest.masking import mask_container
 from archnest.model.report import Receipt, Report
 from archnest.picture import AGENT, Picture
 from archnest.store.database import Database
@@ -23,7 +23,6 @@ from archnest.store.hosts import forget_hosts, save_reports
 from archnest.timestamps import rfc3339
 
 MAX_WAITING = 20_000
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -53,29 +52,36 @@ class Ingest:
             yield self
         finally:
             if self._waiting:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(3):
-                        await asyncio.shield(self._waiting[-1].done)
+                await asyncio.wait([self._waiting[-1].done], timeout=3)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def accept(self, report: Report, now: float, source: str = AGENT) -> Receipt:
-        """Mask and store a report; returns once it is durable and visible.
+    def read(self, data: bytes, now: float) -> Picture:
+        """The picture that a pushed report gives; raises what msgspec raises.
 
-        `now` is unix seconds by the server's clock. Raises StoreUnavailable, or
-        Conflict when an agent and an engine would both be one host.
+        `now` is unix seconds by the server's clock.
         """
+        report = recall.read_briefly(data)
         current = self._fleet.get(report.host_id)
-        link = self._links.get(report.host_id)
-        if link is None and current is not None and (current.source == AGENT) != (source == AGENT):
-            raise Conflict(
-                f"the host {report.host_id} is known by another source: {current.source}"
-            )
-        picture = masked_picture(report, now, source)
+        before, places = (current.containers_json, current.places) if current else (b"", {})
+        return _picture(report, recall.read_on(data, report, before, places), now, AGENT)
+
+    async def accept(self, picture: Picture) -> Receipt:
+        """Store a masked picture; returns once it is durable and visible.
+
+        Raises StoreUnavailable, or Conflict when an agent and an engine would
+        both be one host.
+        """
+        current = self._fleet.get(picture.host_id)
+        link = self._links.get(picture.host_id)
         if link is not None:
             link.check(picture)
-        await self._apply(report.host_id, picture)
-        return Receipt(report.host_id, rfc3339(now), len(report.containers))
+        elif current is not None and (current.source == AGENT) != (picture.source == AGENT):
+            raise Conflict(
+                f"the host {picture.host_id} is known by another source: {current.source}"
+            )
+        await self._apply(picture.host_id, picture)
+        return Receipt(picture.host_id, rfc3339(picture.received_at), len(picture.names))
 
     async def forget(self, host_id: str) -> None:
         """Forget a host with all its containers; raises NotFound, StoreUnavailable."""
@@ -104,8 +110,8 @@ class Ingest:
         change = _Change(host_id, picture, link, asyncio.get_running_loop().create_future())
         self._waiting.append(change)
         self._wake.set()
-        # Shielded: a caller that goes away must not undo what others share.
-        await asyncio.shield(change.done)
+        # A caller that goes away cancels this future alone; what it sent is still written.
+        await change.done
 
     async def _work_for_ever(self) -> None:
         while True:
@@ -144,19 +150,24 @@ class Ingest:
 
 
 def masked_picture(report: Report, now: float, source: str) -> Picture:
-    """What is stored of a report: masked, encoded, as of `now` (unix seconds)."""
-    containers = [mask_container(container) for container in report.containers]
+    """What is stored of a report that did not come as JSON, as of `now` (unix seconds)."""
+    return _picture(report, recall.encoded(report.containers), now, source)
+
+
+def _picture(head: Any, reading: recall.Reading, now: float, source: str) -> Picture:
+    """`head` has a report's fields beside its containers."""
     return Picture(
-        host_id=report.host_id,
-        hostname=report.hostname,
+        host_id=head.host_id,
+        hostname=head.hostname,
         source=source,
         received_at=now,
-        reported_at=report.reported_at,
-        agent_version=report.agent_version,
-        engine=report.engine,
-        containers_json=_encode(containers),
-        names={container.id: container.name for container in containers},
+        reported_at=head.reported_at,
+        agent_version=head.agent_version,
+        engine=head.engine,
+        containers_json=reading.containers_json,
+        names=reading.names,
         gone=(),
+        places=reading.places,
     )
 
 

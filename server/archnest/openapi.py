@@ -35,6 +35,8 @@ class DescribedRoute(Protocol):
     @property
     def hints(self) -> dict[str, Any]: ...
     @property
+    def body_type(self) -> Any: ...
+    @property
     def path_names(self) -> list[str]: ...
     @property
     def query_names(self) -> list[str]: ...
@@ -53,7 +55,7 @@ def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
     """Describe every route: parameters, bodies, answers and who may call."""
     answers = [_answer_type(route) for route in routes]
     wanted = [kind for kind in answers if kind is not None]
-    wanted += [route.hints["body"] for route in routes if "body" in route.hints]
+    wanted += [route.body_type for route in routes if route.body_type is not None]
     schemas, components = msgspec.json.schema_components(
         [*wanted, ProblemDocument], ref_template="#/components/schemas/{name}"
     )
@@ -97,8 +99,8 @@ def _operation(
     }
     if parameters := _parameters(route):
         operation["parameters"] = parameters
-    if "body" in route.hints:
-        content = {JSON: {"schema": schema_of[route.hints["body"]]}}
+    if route.body_type is not None:
+        content = {JSON: {"schema": schema_of[route.body_type]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 

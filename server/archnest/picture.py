@@ -1,7 +1,7 @@
 """One host's picture and how a newer report changes it; pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from archnest.errors import Ambiguous, NotFound
 from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
+from archnest.recall import Places
 from archnest.store.hosts import HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -43,6 +44,8 @@ class Picture:
     names: dict[str, str]
     """Container id to name, in the report's order."""
     gone: tuple[GoneContainer, ...]
+    places: Places = field(default_factory=dict, repr=False)
+    """Where a report that follows finds what it repeats; empty when nobody pushed it."""
 
     def containers(self) -> list[Container]:
         """The latest report's containers."""

@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from archnest.errors import Conflict, Invalid, NotAvailable, NotFound
 from archnest.fleet import Fleet
-from archnest.ingest import Ingest
+from archnest.ingest import Ingest, masked_picture
 from archnest.model.report import Report
 from archnest.model.source import NewSource, Source, SourceChange, SourceTest
 from archnest.picture import AGENT
@@ -197,7 +197,7 @@ class Pollers:
         wait_s = FIRST_WAIT_S
 
         async def publish(report: Report) -> None:
-            await self._ingest.accept(report, now=time.time(), source=record.kind)
+            await self._ingest.accept(masked_picture(report, time.time(), record.kind))
             poller.state, poller.error = "connected", None
             self._fleet.note_error(record.host_id, None)
 

@@ -1,8 +1,11 @@
 """Unix seconds to and from RFC 3339 in UTC, to the millisecond."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+# A report's time is written to its row, its receipt and every poll.
+@lru_cache(maxsize=4096)
 def rfc3339(at: float) -> str:
     """Unix seconds as `2026-06-20T19:30:00.000Z`; sorts as text."""
     moment = datetime.fromtimestamp(at, UTC)

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -51,6 +52,7 @@ def act(
     )
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """An address, IPv4-mapped ones unwrapped, ports and brackets dropped; else None."""
     if text.startswith("["):

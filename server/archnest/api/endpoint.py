@@ -23,6 +23,7 @@ from archnest.feed import Encoded
 
 Handler = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
+R = TypeVar("R")
 _encode = msgspec.json.Encoder().encode
 
 JSON = "application/json"
@@ -32,6 +33,22 @@ class Streamed(web.StreamResponse, Generic[T]):
     """An answer that a handler writes as it comes, the JSON of one T a line."""
 
     media_type = "application/x-ndjson"
+
+
+class Undecoded(Generic[T]):
+    """A body that its handler decodes, the JSON of a T."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, decode: Callable[[bytes], R]) -> R:
+        """What `decode` makes of it; what msgspec raises becomes Invalid, naming the field."""
+        try:
+            return decode(self._data)
+        except msgspec.ValidationError as error:
+            raise Invalid(_named(error)) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,17 @@ class Route:
         return typing.get_type_hints(self.handler)
 
     @property
+    def body_type(self) -> Any:
+        """What the body's JSON is; None for a route without a body."""
+        body = self.hints.get("body")
+        return typing.get_args(body)[0] if self.decodes_itself else body
+
+    @property
+    def decodes_itself(self) -> bool:
+        """Whether the handler decodes the body."""
+        return typing.get_origin(self.hints.get("body")) is Undecoded
+
+    @property
     def path_names(self) -> list[str]:
         """The names in braces, in the path's order."""
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
@@ -77,18 +105,22 @@ class _Endpoint:
         self.route = route
         hints = route.hints
         self._takes_identity = "identity" in hints
-        body = hints.get("body")
-        self._decoder = msgspec.json.Decoder(body) if body is not None else None
+        self._has_body = "body" in hints
+        own = None if route.decodes_itself else msgspec.json.Decoder(route.body_type)
+        self._decode = own.decode if own is not None else None
+        self._query_names = route.query_names
+        self._path_names = route.path_names
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         arguments = await self._admit(request)
-        for name in self.route.path_names:
+        for name in self._path_names:
             arguments[name] = request.match_info[name]
-        for name in self.route.query_names:
+        for name in self._query_names:
             arguments[name] = request.query.get(name)
-        if self._decoder is not None:
-            arguments["body"] = await self._decode(request, self._decoder)
+        if self._has_body:
+            body = await self._body(request)
+            arguments["body"] = body if self._decode is None else body.read(self._decode)
         answer = await self.route.handler(request, **arguments)
         return await _respond(request, answer, self.route.status)
 
@@ -109,15 +141,9 @@ class _Endpoint:
         )
         return {"identity": identity} if self._takes_identity else {}
 
-    async def _decode(self, request: web.Request, decoder: msgspec.json.Decoder[Any]) -> Any:
+    async def _body(self, request: web.Request) -> Undecoded[Any]:
         check_media_type(request)
-        body = await read_body(request, self.route.max_bytes(request.app))
-        try:
-            return decoder.decode(body)
-        except msgspec.ValidationError as error:
-            raise Invalid(_named(error)) from None
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
+        return Undecoded(await read_body(request, self.route.max_bytes(request.app)))
 
 
 def is_declared(handler: object) -> bool:

@@ -4,6 +4,7 @@ import enum
 import hmac
 import time
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address
 
 from msgspec import Struct
@@ -64,7 +65,8 @@ class Gate:
         access_tokens: AccessTokens,
     ) -> None:
         self._agent_token = agent_token.encode() if agent_token else None
-        self._ingest_allow = ingest_allow
+        # Agents come from few addresses, again and again.
+        self._is_allowed = lru_cache(maxsize=4096)(partial(_is_in_one, tuple(ingest_allow)))
         self._sessions = sessions
         self._access_tokens = access_tokens
 
@@ -118,13 +120,11 @@ class Gate:
             raise NotSignedIn("the access token is wrong, was revoked or has expired")
         return Identity(found.username, found.role, None, found.expires_at, found.name)
 
-    def _is_allowed(self, address: Address) -> bool:
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
-        return any(
-            address.version == network.version and address in network
-            for network in self._ingest_allow
-        )
+
+def _is_in_one(networks: Sequence[IPNetwork], address: Address) -> bool:
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return any(address.version == network.version and address in network for network in networks)
 
 
 def bearer_token(authorization: str | None) -> str | None:

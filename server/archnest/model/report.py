@@ -3,6 +3,8 @@
 Agents and servers upgrade at different times: a new field has a default, no
 field is renamed or retyped, and unknown fields are skipped and not stored.
 None means the source does not report it; an empty list means there are none.
+
+No struct here can hold itself, so the garbage collector need not follow them.
 """
 
 from typing import Annotated
@@ -21,7 +23,7 @@ from archnest.model.limits import (
 )
 
 
-class Port(Struct, rename="camel", frozen=True):
+class Port(Struct, rename="camel", frozen=True, gc=False):
     """One binding of one container port; unpublished ones have no host side."""
 
     container_port: Count
@@ -30,14 +32,14 @@ class Port(Struct, rename="camel", frozen=True):
     host_port: Count | None = None
 
 
-class Network(Struct, rename="camel", frozen=True):
+class Network(Struct, rename="camel", frozen=True, gc=False):
     """One network the container is attached to."""
 
     name: Text
     ip: Text | None = None
 
 
-class Mount(Struct, rename="camel", frozen=True):
+class Mount(Struct, rename="camel", frozen=True, gc=False):
     """One bind, volume or tmpfs mount."""
 
     type: Text
@@ -46,14 +48,14 @@ class Mount(Struct, rename="camel", frozen=True):
     rw: bool | None = None
 
 
-class EnvEntry(Struct, rename="camel", frozen=True):
+class EnvEntry(Struct, rename="camel", frozen=True, gc=False):
     """One environment variable, its value masked where the key says secret."""
 
     key: Text
     value: Text
 
 
-class Stats(Struct, rename="camel", frozen=True):
+class Stats(Struct, rename="camel", frozen=True, gc=False):
     """One sample, in the units of `docker stats`; None where it has no value."""
 
     cpu_percent: Percent | None = None
@@ -66,7 +68,7 @@ class Stats(Struct, rename="camel", frozen=True):
     pids: Count | None = None
 
 
-class Container(Struct, rename="camel", frozen=True):
+class Container(Struct, rename="camel", frozen=True, gc=False):
     """One container as its source sees it."""
 
     id: Annotated[Text, Meta(min_length=1)]
@@ -93,7 +95,7 @@ class Container(Struct, rename="camel", frozen=True):
     stats: Stats | None = None
 
 
-class Engine(Struct, rename="camel", frozen=True):
+class Engine(Struct, rename="camel", frozen=True, gc=False):
     """The container engine and the machine it runs on."""
 
     version: Text | None = None
@@ -107,7 +109,7 @@ class Engine(Struct, rename="camel", frozen=True):
     """Since 1: what `docker info` calls ID. Cloned machines share it."""
 
 
-class Report(Struct, rename="camel", frozen=True):
+class Report(Struct, rename="camel", frozen=True, gc=False):
     """One host's complete container picture at one moment, as its agent saw it."""
 
     host_id: HostId
@@ -118,7 +120,7 @@ class Report(Struct, rename="camel", frozen=True):
     engine: Engine | None = None
 
 
-class Receipt(Struct, rename="camel", frozen=True):
+class Receipt(Struct, rename="camel", frozen=True, gc=False):
     """What the server says once a report is durable."""
 
     host_id: str

@@ -1,0 +1,138 @@
+"""Reads pushed reports; what a host sent before is not worked through again.
+
+Most of a report never changes: a container's environment, labels, mounts,
+networks, ports and commands. They are decoded, checked, masked and encoded
+once, and from then on found by what was sent, so that a report which repeats
+them costs little more than its short fields. What is stored is always our own
+encoding of checked and masked structs, never a piece of what was sent.
+"""
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import GenericAlias
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta, Raw
+
+from archnest.masking import mask_container
+from archnest.model.limits import MAX_CONTAINERS
+from archnest.model.report import Container, Report
+
+STEADY = (
+    *("ports", "networks", "mounts", "env", "entrypoint", "command", "labels"),
+    *("image", "image_id", "created_at", "started_at", "finished_at", "restart_policy"),
+)
+"""The fields that seldom change: the long ones, those with secrets, those dear to check.
+
+None of them is a number, which matters where their texts are joined.
+"""
+_FIRST = b'"ports":'
+
+Places = Mapping[int, tuple[int, int]]
+"""Where the steady fields of a container stand in the encoded list, by what was sent.
+
+The key is Python's hash of bytes, SipHash with a key of this process. Two texts
+that shared one could only make a host show another of its own masked values.
+"""
+
+
+def _alike(name: str, like: Any, other: dict[str, Any]) -> Any:
+    """A struct that decodes what `like` does, some fields in other types."""
+    hints = get_type_hints(like, include_extras=True)
+    fields: list[Any] = [
+        (one.name, hints[one.name]) if one.required else (one.name, hints[one.name], one.default)
+        for one in msgspec.structs.fields(like)
+        if one.name not in other
+    ]
+    fields += [(key, *value) for key, value in other.items()]
+    return msgspec.defstruct(name, fields, rename="camel", kw_only=True, gc=False)
+
+
+_hints = get_type_hints(Container, include_extras=True)
+_SteadyFields = msgspec.defstruct(
+    "SteadyFields", [(name, _hints[name]) for name in STEADY], rename="camel"
+)
+# Never written as they stand: our own encoding takes their place.
+_UNREAD = (Raw, Raw(b"null"))
+_BriefContainer = _alike("BriefContainer", Container, dict.fromkeys(STEADY, _UNREAD))
+_BRIEF_LIST: Any = Annotated[GenericAlias(list, _BriefContainer), Meta(max_length=MAX_CONTAINERS)]
+_BriefReport = _alike("BriefReport", Report, {"containers": (_BRIEF_LIST,)})
+_PASSING = [name for name in Container.__struct_fields__ if name not in STEADY]
+# One field carries the text of all the steady ones; `ports` names the first of them.
+_Written = msgspec.defstruct(
+    "Written",
+    [*((name, _hints[name]) for name in _PASSING), ("ports", Raw)],
+    rename="camel",
+    gc=False,
+)
+_steady = operator.attrgetter(*STEADY)
+_passing = operator.attrgetter(*_PASSING)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Report).decode
+_decode_briefly = msgspec.json.Decoder(_BriefReport).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A report's containers as they are stored."""
+
+    containers_json: bytes
+    places: Places
+    names: dict[str, str]
+    """Container id to name, in the report's order."""
+
+
+def read_briefly(data: bytes) -> Any:
+    """The report with its steady fields unread; raises what msgspec raises, naming the field."""
+    try:
+        return _decode_briefly(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        # The full decoder tells of the first fault that the sender made.
+        _decode(data)
+        raise
+
+
+def read_on(data: bytes, brief: Any, before: bytes, places: Places) -> Reading:
+    """The rest, given what `read_briefly` made of it.
+
+    `before` is the host's encoded list as it stands and `places` what is where
+    in it. Raises what msgspec raises.
+    """
+    # JSON's values, but for numbers, end by themselves: no two lists of them join to one text.
+    keys = [hash(b"".join(_steady(one))) for one in brief.containers]
+    try:
+        known = [before[start:end] for start, end in [places[key] for key in keys]]
+    except KeyError:
+        known = [_steady_fields(one) for one in _decode(data).containers]
+    return _joined(brief.containers, keys, known)
+
+
+def encoded(containers: list[Container]) -> Reading:
+    """Containers that did not come as JSON, masked."""
+    masked = [mask_container(one) for one in containers]
+    return Reading(_encode(masked), {}, {one.id: one.name for one in masked})
+
+
+def _steady_fields(container: Container) -> bytes:
+    """What follows _FIRST in JSON, the other steady fields after it, masked."""
+    masked = mask_container(container)
+    return _encode(_SteadyFields(*[getattr(masked, name) for name in STEADY]))[1 + len(_FIRST) : -1]
+
+
+def _joined(containers: list[Any], keys: list[int], steady_fields: list[bytes]) -> Reading:
+    containers_json = _encode(
+        [
+            _Written(*_passing(one), Raw(fields))
+            for one, fields in zip(containers, steady_fields, strict=True)
+        ]
+    )
+    places: dict[int, tuple[int, int]] = {}
+    at = 0
+    for key, fields in zip(keys, steady_fields, strict=True):
+        # In JSON a text cannot hold this key: its quotes would be escaped.
+        start = containers_json.index(_FIRST, at) + len(_FIRST)
+        at = start + len(fields)
+        places[key] = (start, at)
+    return Reading(containers_json, places, {one.id: one.name for one in containers})

@@ -1,0 +1,93 @@
+"""What a report repeats is recalled, and the outcome is as if all were read anew."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archnest import recall
+from archnest.masking import mask_container
+from archnest.model.report import Container, Report
+from tests.factories import container, report
+
+TEXT = st.text(alphabet='a"\\ü:{[],-', max_size=12)
+SAMPLE = st.sampled_from
+LONG = {
+    "env": SAMPLE(
+        [None, [], [{"key": "DB_PASSWORD", "value": "hunter2"}, {"key": "A", "value": ""}]]
+    ),
+    "labels": st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
+    "command": st.none() | TEXT | SAMPLE(["--token=abc", "postgres://u:p@h/", '"ports":', "],["]),
+    "entrypoint": SAMPLE([None, "", "/run --password x"]),
+    "ports": SAMPLE([None, [], [{"containerPort": 80, "proto": "tcp", "later": 1}]]),
+    "networks": SAMPLE([None, [], [{"name": "net"}]]),
+    "mounts": SAMPLE([None, [{"type": "bind", "destination": '"ports":'}]]),
+}
+FIELDS = {"name": TEXT, "state": TEXT, "status": st.none() | SAMPLE(['"ports":[]', "Up"]), **LONG}
+LIST = st.lists(
+    st.fixed_dictionaries({}, optional=FIELDS).map(lambda fields: container(**fields)), max_size=3
+)
+
+
+def read(data: bytes, before: recall.Reading | None = None) -> recall.Reading:
+    known = (before.containers_json, before.places) if before else (b"", {})
+    return recall.read_on(data, recall.read_briefly(data), *known)
+
+
+def sent(containers: list[dict[str, Any]]) -> bytes:
+    return json.dumps(report("nas", *containers)).encode()
+
+
+@given(LIST, LIST)
+def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
+    first: list[dict[str, Any]], second: list[dict[str, Any]]
+) -> None:
+    before = read(sent(first))
+    for following in (first, second, [*second, *first]):
+        data = sent(following)
+        reading = read(data, before)
+        whole = [mask_container(one) for one in msgspec.json.decode(data, type=Report).containers]
+        assert msgspec.json.decode(reading.containers_json, type=list[Container]) == whole
+        assert reading.names == {one.id: one.name for one in whole}
+        assert read(data, reading) == reading, "a report that repeats it finds all of it"
+
+
+def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read(sent([container("web", env=[{"key": "TOKEN", "value": "x"}])]))
+
+    def fail(data: bytes) -> None:
+        raise AssertionError("decoded in full")
+
+    monkeypatch.setattr(recall, "_decode", fail)
+    again = container("web", env=[{"key": "TOKEN", "value": "x"}], state="exited", stats=None)
+    reading = read(sent([again]), before)
+    assert b"********" in reading.containers_json
+    assert b"exited" in reading.containers_json
+    with pytest.raises(AssertionError, match="decoded in full"):
+        read(sent([container("web", env=[{"key": "TOKEN", "value": "y"}])]), before)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"env": 5}, {"labels": {"a": 1}}, {"ports": [{}]}, {"state": 1}, {"stats": {"pids": -1}}],
+)
+def test_a_fault_is_told_as_the_whole_decoder_tells_it(broken: dict[str, Any]) -> None:
+    before = read(sent([container("web")]))
+    data = sent([container("web"), {**container("odd"), **broken}])
+    with pytest.raises(msgspec.ValidationError) as whole:
+        msgspec.json.decode(data, type=Report)
+    with pytest.raises(msgspec.ValidationError) as told:
+        read(data, before)
+    assert str(told.value) == str(whole.value)
+
+
+def test_what_is_stored_is_our_own_encoding() -> None:
+    odd = sent([container("web", later={"a": "secret"}, mounts=[])])
+    spaced = odd.replace(b'"mounts": []', b'"mounts" : [\n ]')
+    for data in (odd, spaced):
+        reading = read(data)
+        assert b"later" not in reading.containers_json
+        assert b'"mounts":[]' in reading.containers_json
