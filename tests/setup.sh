@@ -24,6 +24,8 @@ shellcheck shellcheck
 systemd-analyze systemd
 strace strace
 nginx nginx
+prometheus prometheus
+promtool prometheus
 node nodejs
 npm npm
 ip iproute2

@@ -16,6 +16,7 @@ SERVICES = {"links", "ingest", "fleet", "feed", "picture"}
 BELOW_API = (
     GROUND
     | SERVICES
+    | {"exposition", "vitals", "scrapes"}
     | {"audit", "streams", "pollers", "terminals", "store", "sources", "auth", "openapi", "keys"}
 )
 SERVER = BELOW_API | {"api", "logs"}
@@ -32,6 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": GROUND | {"store"},
     "terminals": GROUND | {"audit", "auth", "pollers", "sources", "streams"},
     "openapi": GROUND | {"auth", "archnest"},
+    "exposition": GROUND | {"picture"},
+    "vitals": GROUND | {"exposition", "fleet", "ingest", "store", "streams", "archnest"},
+    "scrapes": GROUND | {"exposition", "feed", "fleet", "vitals"},
     "keys": BELOW_API - {"openapi"},
     "logs": GROUND,
     "api": BELOW_API,

@@ -18,7 +18,7 @@ from aiohttp import web
 from archnest import __version__, keys, logs
 from archnest.api.documentation import documentation_route
 from archnest.api.endpoint import is_declared
-from archnest.api.middleware import add_policy, problems
+from archnest.api.middleware import add_policy, count_response, problems
 from archnest.api.page import asset_routes
 from archnest.api.routes import ACCOUNT_PATHS, ROUTES
 from archnest.assets import asset_dir
@@ -31,12 +31,14 @@ from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.pollers import Pollers
+from archnest.scrapes import Scrapes
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
 from archnest.terminals import Terminals
+from archnest.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +62,10 @@ def make_app(config: Config) -> web.Application:
     """
     app = web.Application(middlewares=[problems])
     app[keys.CONFIG] = config
-    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals])
     app[keys.STREAMS] = Streams()
+    app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
-    app.on_response_prepare.append(add_policy)
+    app.on_response_prepare.extend([add_policy, count_response])
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
     for route in [*ROUTES, documentation_route(ROUTES), *assets]:
         app.router.add_routes([route.as_aiohttp(config.base_path)])
@@ -260,6 +262,18 @@ async def _pollers(app: web.Application) -> AsyncIterator[None]:
 async def _terminals(app: web.Application) -> AsyncIterator[None]:
     sessions = app[keys.ACCOUNTS].sessions
     app[keys.TERMINALS] = Terminals(sessions, app[keys.POLLERS], app[keys.AUDIT], app[keys.STREAMS])
+    yield
+
+
+async def _vitals(app: web.Application) -> AsyncIterator[None]:
+    app[keys.VITALS] = Vitals(
+        app[keys.CONFIG].data_dir,
+        app[keys.DATABASE],
+        app[keys.FLEET],
+        app[keys.INGEST],
+        app[keys.STREAMS],
+    )
+    app[keys.SCRAPES] = Scrapes(app[keys.FLEET], app[keys.VITALS])
     yield
 
 

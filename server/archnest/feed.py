@@ -25,6 +25,8 @@ _encode = msgspec.json.Encoder().encode
 class Encoded(Generic[T]):
     """The JSON of a T with a name for its content; the compressed form is kept."""
 
+    media_type = "application/json"
+
     def __init__(self, body: bytes, etag: str | None = None) -> None:
         self.body = body
         self.etag = etag

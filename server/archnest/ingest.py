@@ -43,6 +43,13 @@ class Ingest:
         self._links: dict[str, Link] = {}
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
+        self.accepted = 0
+        """Reports made durable since the start."""
+
+    @property
+    def waiting(self) -> int:
+        """Changes that wait to be written."""
+        return len(self._waiting)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Ingest"]:
@@ -81,6 +88,7 @@ class Ingest:
                 f"the host {picture.host_id} is known by another source: {current.source}"
             )
         await self._apply(picture.host_id, picture)
+        self.accepted += 1
         return Receipt(picture.host_id, rfc3339(picture.received_at), len(picture.names))
 
     async def forget(self, host_id: str) -> None:

@@ -12,10 +12,12 @@ from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.pollers import Pollers
+from archnest.scrapes import Scrapes
 from archnest.store.database import Database
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
 from archnest.terminals import Terminals
+from archnest.vitals import Vitals
 
 CONFIG = web.AppKey("CONFIG", Config)
 DATABASE = web.AppKey("DATABASE", Database)
@@ -28,6 +30,8 @@ ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 POLLERS = web.AppKey("POLLERS", Pollers)
 STREAMS = web.AppKey("STREAMS", Streams)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
+VITALS = web.AppKey("VITALS", Vitals)
+SCRAPES = web.AppKey("SCRAPES", Scrapes)
 GATE = web.AppKey("GATE", Gate)
 
 CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKey(
@@ -35,3 +39,6 @@ CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKe
     IPv4Address | IPv6Address | None,  # type: ignore[arg-type]
 )
 """The client's address after trusted proxies; None on the control socket."""
+
+PROBLEM = web.ResponseKey("PROBLEM", str)
+"""The kind of problem that an answer tells."""

@@ -86,6 +86,8 @@ def _operation(
     success: dict[str, Any] = {"description": "done"}
     if answer is not None:
         success["content"] = {_media_type(route): {"schema": schema_of[answer]}}
+    elif _media_type(route) != JSON:
+        success["content"] = {_media_type(route): {"schema": {"type": "string"}}}
     name = route.handler.__name__
     operation: dict[str, Any] = {
         "operationId": _camel(name),
@@ -120,9 +122,9 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
 
 
 def _media_type(route: DescribedRoute) -> str:
-    """What a streamed answer says of itself; all others are JSON."""
-    origin = typing.get_origin(route.hints.get("return"))
-    return str(getattr(origin, "media_type", JSON))
+    """What a streamed or a text answer says of itself; all others are JSON."""
+    returned = route.hints.get("return")
+    return str(getattr(typing.get_origin(returned) or returned, "media_type", JSON))
 
 
 def _answer_type(route: DescribedRoute) -> Any:

@@ -192,7 +192,7 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
         return web.Response(status=204)
     if not isinstance(answer, Encoded):
         return web.Response(body=_encode(answer), status=status, content_type=JSON)
-    headers = {"Vary": "Accept-Encoding, Authorization"}
+    headers = {"Vary": "Accept-Encoding, Authorization", "Content-Type": answer.media_type}
     if answer.etag:
         headers["ETag"] = answer.etag
     body = answer.body
@@ -201,7 +201,7 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
         if compressed is not None:
             body = compressed
             headers["Content-Encoding"] = "gzip"
-    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+    return web.Response(body=body, status=status, headers=headers)
 
 
 def accepts_gzip(request: web.Request) -> bool:

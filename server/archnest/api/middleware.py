@@ -44,6 +44,12 @@ async def add_policy(request: web.BaseRequest, response: web.StreamResponse) -> 
         del response.headers["Server"]
 
 
+async def count_response(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Count every answer, whichever code made it."""
+    if isinstance(request, web.Request):
+        request.app[keys.VITALS].note_response(response.status, response.get(keys.PROBLEM))
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every failure becomes a problem document; an unexpected one is logged once."""
@@ -95,6 +101,8 @@ def problem_response(status: int, slug: str, title: str, detail: str) -> web.Res
         "status": status,
         "detail": detail,
     }
-    return web.Response(
+    response = web.Response(
         body=msgspec.json.encode(document), status=status, content_type="application/problem+json"
     )
+    response[keys.PROBLEM] = slug
+    return response
