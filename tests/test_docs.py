@@ -3,8 +3,10 @@
 import argparse
 import contextlib
 import http.client
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from archnest import cli, errors, openapi
 from archnest.api.documentation import OPENAPI_PATH
 from archnest.api.routes import ROUTES
+from tests.factories import ADMIN, container, report
 from tests.ports import free_port
 from tests.running import PATIENCE_S, Running, until
 
@@ -121,6 +124,35 @@ def test_every_example_of_the_api_runs(running: Running, tmp_path: Path) -> None
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_for_programs_run_with_an_access_token(
+    running: Running, tmp_path: Path
+) -> None:
+    session = running.sign_in_first()
+    body = {"name": "examples", "password": ADMIN[1]}
+    token = running.ask("POST", "/api/auth/tokens", body, session)["token"]
+    agent_token = running.prints(r"ARCHNEST_AGENT_TOKEN=(\S+)")[1]
+    sick = container(health="unhealthy")
+    running.ask("POST", "/api/agents/docker/report", report("vm-1", sick), agent_token)
+    (tmp_path / "token").write_text(token)
+    environ = {**os.environ, "ARCHNEST": running.address, "TOKEN_FILE": "token"}
+    printed = ""
+    for language, program in (("sh", "bash"), ("python", sys.executable)):
+        done = subprocess.run(
+            [program],
+            input=blocks(DOCS / "programs.md", language),
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        printed += done.stdout
+    assert "vm-1 web\n" in printed
+    assert re.search(r"vm-1 +web +20\.0 MiB", printed)
+    assert "1 hosts, 1 changed\n1 hosts, 0 changed\n" in printed
+    assert "only an admin may do this" in printed
 
 
 NGINX = """
