@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from archnest import recall
 from archnest.masking import mask_container
+from archnest.model.host import ContainerRow
 from archnest.model.report import Container, Report
 from tests.factories import container, report
 
@@ -19,7 +20,8 @@ LONG = {
     "env": SAMPLE(
         [None, [], [{"key": "DB_PASSWORD", "value": "hunter2"}, {"key": "A", "value": ""}]]
     ),
-    "labels": st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
+    "labels": st.none()
+    | st.dictionaries(TEXT | SAMPLE(["imageId", "ports", "env"]), TEXT, max_size=2),
     "command": st.none() | TEXT | SAMPLE(["--token=abc", "postgres://u:p@h/", '"ports":', "],["]),
     "entrypoint": SAMPLE([None, "", "/run --password x"]),
     "ports": SAMPLE([None, [], [{"containerPort": 80, "proto": "tcp", "later": 1}]]),
@@ -51,6 +53,12 @@ def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
         reading = read(data, before)
         whole = [mask_container(one) for one in msgspec.json.decode(data, type=Report).containers]
         assert msgspec.json.decode(reading.containers_json, type=list[Container]) == whole
+        rows = msgspec.json.decode(reading.containers_json, type=list[ContainerRow])
+        shown = recall.shown_rows(reading.containers_json, reading.rows)
+        hidden = {"imageId", "mounts", "env", "entrypoint", "command"}
+        for row, text in zip(rows, shown, strict=True):
+            assert msgspec.json.decode(text, type=ContainerRow) == row
+            assert not hidden & set(json.loads(text)), "a list holds no environment"
         assert reading.names == {one.id: one.name for one in whole}
         assert read(data, reading) == reading, "a report that repeats it finds all of it"
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import gzip
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,8 +16,9 @@ MIN_COMPRESSED_BYTES = 1_400
 """Below one packet's worth, compression saves nothing."""
 MAX_INLINE_BYTES = 65_536
 """Above this, compression goes to a thread: it would stall other clients."""
-HOSTS_PER_TURN = 20
-"""Hosts encoded before other clients get their turn."""
+HOSTS_PER_TURN = 200
+CONTAINERS_PER_TURN = 20
+"""Hosts encoded, without and with their containers, before other clients get their turn."""
 MAX_CACHED = 32
 
 _encode = msgspec.json.Encoder().encode
@@ -50,51 +52,58 @@ class Feed:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._revision = ""
-        self._answers: dict[str, asyncio.Task[Encoded[Changes]]] = {}
+        self._answers: dict[str, asyncio.Task[Encoded[Any]]] = {}
 
     def etag(self, since: str | None = None) -> str:
         """Names the answer to a poll without working it out."""
         return f'"{self._fleet.revision}.{since or ""}"'
 
-    def hosts(self) -> Encoded[HostList]:
+    async def hosts(self) -> Encoded[HostList]:
         """Every host of every source."""
-        revision = self._fleet.revision
-        hosts = [entry.host() for entry in self._fleet.entries()]
-        return Encoded(_encode(HostList(revision, self._fleet.stale_after_ms, hosts)))
+        return await self._answer("hosts", self._encode_hosts)
 
     async def changes(self, since: str | None) -> Encoded[Changes]:
         """What a reader who knows `since` lacks."""
+        changed = self._fleet.changed_since(since)
+        key = f"since {since}" if changed is not None else "all"
+        return await self._answer(key, lambda revision: self._encode_changes(revision, changed))
+
+    async def _answer(
+        self, key: str, encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]]
+    ) -> Encoded[Any]:
         revision = self._fleet.revision
         if revision != self._revision or len(self._answers) >= MAX_CACHED:
             self._revision = revision
             self._answers = {}
-        changed = self._fleet.changed_since(since)
-        key = since if changed is not None and since else ""
         if key not in self._answers:
-            self._answers[key] = asyncio.create_task(self._encode_changes(revision, changed))
+            self._answers[key] = asyncio.create_task(encode(revision))
         return await asyncio.shield(self._answers[key])
+
+    async def _encode_hosts(self, revision: str) -> Encoded[HostList]:
+        hosts: list[msgspec.Raw] = []
+        for number, entry in enumerate(self._fleet.entries(), start=1):
+            hosts.append(entry.host_json)
+            if number % HOSTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return self._encoded(revision, {"hosts": hosts})
 
     async def _encode_changes(
         self, revision: str, changed: tuple[list[Entry], list[str]] | None
     ) -> Encoded[Changes]:
         entries, removed = changed if changed is not None else (self._fleet.entries(), [])
-        parts: list[msgspec.Raw] = []
+        parts: list[dict[str, msgspec.Raw]] = []
         for number, entry in enumerate(entries, start=1):
             rows = msgspec.Raw(entry.picture.rows_json)
-            parts.append(msgspec.Raw(_encode({"host": entry.host(), "containers": rows})))
-            if number % HOSTS_PER_TURN == 0:
+            parts.append({"host": entry.host_json, "containers": rows})
+            if number % CONTAINERS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        return Encoded(
-            _encode(
-                {
-                    "revision": revision,
-                    "full": changed is None,
-                    "staleAfterMs": self._fleet.stale_after_ms,
-                    "hosts": parts,
-                    "removed": removed,
-                }
-            )
+        return self._encoded(
+            revision, {"full": changed is None, "hosts": parts, "removed": removed}
         )
+
+    def _encoded(self, revision: str, rest: dict[str, object]) -> Encoded[Any]:
+        stale_after_ms = self._fleet.stale_after_ms
+        return Encoded(_encode({"revision": revision, "staleAfterMs": stale_after_ms, **rest}))
 
 
 def _gzip(body: bytes) -> bytes:

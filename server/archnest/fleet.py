@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
@@ -21,6 +22,7 @@ from archnest.store.hosts import all_hosts
 from archnest.timestamps import rfc3339
 
 log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
 
 MAX_TOMBSTONES = 1_000
 CAPABILITIES = {
@@ -36,7 +38,7 @@ def elapsed_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A host's picture with the revision it last changed at."""
 
@@ -66,6 +68,11 @@ class Entry:
             linked_source=self.linked,
             error=self.error,
         )
+
+    @cached_property
+    def host_json(self) -> msgspec.Raw:
+        """The same, encoded once."""
+        return msgspec.Raw(_encode(self.host()))
 
 
 class Fleet:

@@ -21,8 +21,11 @@ from archnest.picture import AGENT, Picture
 from archnest.store.database import Database
 from archnest.store.hosts import forget_hosts, save_reports
 from archnest.timestamps import rfc3339
+from archnest.turns import Turns
 
 MAX_WAITING = 20_000
+AT_ONCE = 8
+"""Reports read between two looks at the network, about a millisecond each."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class Ingest:
         self._links: dict[str, Link] = {}
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
+        self.turns = Turns(AT_ONCE)
+        """Taken before a report is read."""
         self.accepted = 0
         """Reports made durable since the start."""
 
@@ -176,6 +181,7 @@ def _picture(head: Any, reading: recall.Reading, now: float, source: str) -> Pic
         names=reading.names,
         gone=(),
         places=reading.places,
+        row_places=reading.rows,
     )
 
 

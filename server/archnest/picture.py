@@ -9,7 +9,7 @@ import msgspec
 from archnest.errors import Ambiguous, NotFound
 from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
-from archnest.recall import Places
+from archnest.recall import Places, shown_rows
 from archnest.store.hosts import HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -46,6 +46,8 @@ class Picture:
     gone: tuple[GoneContainer, ...]
     places: Places = field(default_factory=dict, repr=False)
     """Where a report that follows finds what it repeats; empty when nobody pushed it."""
+    row_places: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    """Where the rows for a list stand in the encoded containers; empty like `places`."""
 
     def containers(self) -> list[Container]:
         """The latest report's containers."""
@@ -54,9 +56,11 @@ class Picture:
     @cached_property
     def rows_json(self) -> bytes:
         """The host's rows for a list, the gone ones last, encoded once."""
-        rows = _decode_rows(self.containers_json)
-        rows += [_gone_row(entry) for entry in self.gone]
-        return _encode(rows)
+        gone = [_gone_row(entry) for entry in self.gone]
+        if not self.row_places:
+            return _encode(_decode_rows(self.containers_json) + gone)
+        rows = shown_rows(self.containers_json, self.row_places)
+        return b"[%b]" % b",".join([*rows, *map(_encode, gone)])
 
     def find(self, reference: str) -> Container:
         """The container by full id, name or unambiguous id prefix of 12 or more.

@@ -20,18 +20,23 @@ from archnest.masking import mask_container
 from archnest.model.limits import MAX_CONTAINERS
 from archnest.model.report import Container, Report
 
-STEADY = (
-    *("ports", "networks", "mounts", "env", "entrypoint", "command", "labels"),
-    *("image", "image_id", "created_at", "started_at", "finished_at", "restart_policy"),
+SHOWN = (
+    *("ports", "networks", "labels", "image"),
+    *("created_at", "started_at", "finished_at", "restart_policy"),
 )
+"""The steady fields that lists show too."""
+HIDDEN = ("image_id", "mounts", "env", "entrypoint", "command")
+"""Those that only a container's own view shows."""
+STEADY = (*SHOWN, *HIDDEN)
 """The fields that seldom change: the long ones, those with secrets, those dear to check.
 
 None of them is a number, which matters where their texts are joined.
 """
 _FIRST = b'"ports":'
 
-Places = Mapping[int, tuple[int, int]]
-"""Where the steady fields of a container stand in the encoded list, by what was sent.
+Places = Mapping[int, tuple[int, int, int]]
+"""Where the steady fields of a container begin in the encoded list, where the hidden
+ones begin and where all end, by what was sent.
 
 The key is Python's hash of bytes, SipHash with a key of this process. Two texts
 that shared one could only make a host show another of its own masked values.
@@ -51,8 +56,9 @@ def _alike(name: str, like: Any, other: dict[str, Any]) -> Any:
 
 
 _hints = get_type_hints(Container, include_extras=True)
-_SteadyFields = msgspec.defstruct(
-    "SteadyFields", [(name, _hints[name]) for name in STEADY], rename="camel"
+_ShownFields, _HiddenFields = (
+    msgspec.defstruct(name, [(field, _hints[field]) for field in fields], rename="camel")
+    for name, fields in (("ShownFields", SHOWN), ("HiddenFields", HIDDEN))
 )
 # Never written as they stand: our own encoding takes their place.
 _UNREAD = (Raw, Raw(b"null"))
@@ -79,9 +85,11 @@ class Reading:
     """A report's containers as they are stored."""
 
     containers_json: bytes
-    places: Places
     names: dict[str, str]
     """Container id to name, in the report's order."""
+    places: Places
+    rows: tuple[tuple[int, int], ...]
+    """For each container where its object begins and where its hidden fields do."""
 
 
 def read_briefly(data: bytes) -> Any:
@@ -103,7 +111,10 @@ def read_on(data: bytes, brief: Any, before: bytes, places: Places) -> Reading:
     # JSON's values, but for numbers, end by themselves: no two lists of them join to one text.
     keys = [hash(b"".join(_steady(one))) for one in brief.containers]
     try:
-        known = [before[start:end] for start, end in [places[key] for key in keys]]
+        known = [
+            (before[start:end], hidden - start)
+            for start, hidden, end in [places[key] for key in keys]
+        ]
     except KeyError:
         known = [_steady_fields(one) for one in _decode(data).containers]
     return _joined(brief.containers, keys, known)
@@ -112,27 +123,40 @@ def read_on(data: bytes, brief: Any, before: bytes, places: Places) -> Reading:
 def encoded(containers: list[Container]) -> Reading:
     """Containers that did not come as JSON, masked."""
     masked = [mask_container(one) for one in containers]
-    return Reading(_encode(masked), {}, {one.id: one.name for one in masked})
+    return Reading(_encode(masked), {one.id: one.name for one in masked}, {}, ())
 
 
-def _steady_fields(container: Container) -> bytes:
-    """What follows _FIRST in JSON, the other steady fields after it, masked."""
+def shown_rows(containers_json: bytes, rows: tuple[tuple[int, int], ...]) -> list[bytes]:
+    """Each container's object without its hidden fields."""
+    return [containers_json[begin:hidden] + b"}" for begin, hidden in rows]
+
+
+def _steady_fields(container: Container) -> tuple[bytes, int]:
+    """What follows _FIRST in JSON, masked, and where the hidden fields begin in it."""
     masked = mask_container(container)
-    return _encode(_SteadyFields(*[getattr(masked, name) for name in STEADY]))[1 + len(_FIRST) : -1]
+    shown = _encode(_ShownFields(*[getattr(masked, name) for name in SHOWN]))
+    hidden = _encode(_HiddenFields(*[getattr(masked, name) for name in HIDDEN]))
+    shown = shown[1 + len(_FIRST) : -1]
+    return b"%b,%b" % (shown, hidden[1:-1]), len(shown)
 
 
-def _joined(containers: list[Any], keys: list[int], steady_fields: list[bytes]) -> Reading:
+def _joined(
+    containers: list[Any], keys: list[int], steady_fields: list[tuple[bytes, int]]
+) -> Reading:
     containers_json = _encode(
         [
             _Written(*_passing(one), Raw(fields))
-            for one, fields in zip(containers, steady_fields, strict=True)
+            for one, (fields, _) in zip(containers, steady_fields, strict=True)
         ]
     )
-    places: dict[int, tuple[int, int]] = {}
-    at = 0
-    for key, fields in zip(keys, steady_fields, strict=True):
+    places: dict[int, tuple[int, int, int]] = {}
+    rows: list[tuple[int, int]] = []
+    at = 1
+    for key, (fields, shown) in zip(keys, steady_fields, strict=True):
         # In JSON a text cannot hold this key: its quotes would be escaped.
         start = containers_json.index(_FIRST, at) + len(_FIRST)
-        at = start + len(fields)
-        places[key] = (start, at)
-    return Reading(containers_json, places, {one.id: one.name for one in containers})
+        places[key] = (start, start + shown, start + len(fields))
+        rows.append((at, start + shown))
+        at = start + len(fields) + 2
+    names = {one.id: one.name for one in containers}
+    return Reading(containers_json, names, places, tuple(rows))

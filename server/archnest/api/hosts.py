@@ -15,7 +15,7 @@ async def list_hosts(request: web.Request) -> Encoded[HostList] | web.Response:
     etag = feed.etag()
     if matches_etag(request, etag):
         return _not_modified(etag)
-    answer = feed.hosts()
+    answer = await feed.hosts()
     answer.etag = etag
     return answer
 

@@ -12,4 +12,5 @@ from archnest.model.report import Receipt, Report
 async def create_report(request: web.Request, body: Undecoded[Report]) -> Receipt:
     """Store a host's report; the host it names becomes visible at once."""
     ingest = request.app[keys.INGEST]
+    await ingest.turns.take()
     return await ingest.accept(body.read(lambda data: ingest.read(data, time.time())))
