@@ -123,7 +123,7 @@ def start(folder: Path, engine: Engine) -> subprocess.Popen[bytes]:
     command = ["setpriv", "--pdeathsig", "TERM", "dockerd"]
     command += ["--data-root", f"{folder}/d", "--exec-root", f"{folder}/e"]
     command += ["-H", f"unix://{engine.socket}", "-H", f"tcp://127.0.0.1:{engine.tcp_port}"]
-    command += ["--pidfile", f"{folder}/pid", "--storage-driver=vfs", "--bridge=none"]
+    command += ["--pidfile", f"{folder}/pid", "--bridge=none"]
     command += ["--iptables=false", "--ip6tables=false"]
     # A session of its own: Ctrl-C must not end it before its containers.
     with (folder / "log").open("wb") as log:
