@@ -14,6 +14,7 @@ needed() {
   cat <<'PAIRS'
 dockerd docker.io
 docker docker.io
+docker-compose docker-compose
 podman podman
 busybox busybox-static
 sshd openssh-server
