@@ -1,5 +1,7 @@
 """A container's own tab: everything the source reports, and what it does not."""
 
+import re
+import shlex
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -50,7 +52,7 @@ def test_the_tab_shows_everything_that_is_reported(admin_page: Page, site: Site)
         restartCount=3,
     )
     open_tab(admin_page, site, shown)
-    sections = admin_page.locator(".card h2")
+    sections = admin_page.locator(".detail .card h2, .detail-logs h2, .detail-terminal h2")
     expect(sections).to_have_text(HEADINGS)
     says = {
         "Name": "web",
@@ -160,12 +162,12 @@ def test_an_update_keeps_the_focus_and_what_is_typed_in_a_filter(
     open_tab(admin_page, site, container("web", env=env))
     admin_page.get_by_label("Copy the full id").focus()
     site.push("nas", container("web", env=env, restartCount=1))
-    expect(fact(admin_page, "Restart count")).to_have_text("1")
+    expect(fact(admin_page, "Restart count")).to_contain_text("1 was 0")
     expect(admin_page.get_by_label("Copy the full id")).to_be_focused()
     admin_page.get_by_label("Filter Environment").fill("name_7")
     expect(section(admin_page, "Environment").locator("tbody tr")).to_have_count(1)
     site.push("nas", container("web", env=env, restartCount=2))
-    expect(fact(admin_page, "Restart count")).to_have_text("2")
+    expect(fact(admin_page, "Restart count")).to_contain_text("2 was 0")
     expect(admin_page.get_by_label("Filter Environment")).to_be_focused()
     expect(section(admin_page, "Environment").locator("tbody tr")).to_have_count(1)
 
@@ -185,3 +187,57 @@ def test_ids_are_copied(admin_page: Page, site: Site) -> None:
     expect(admin_page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
     copied = admin_page.evaluate("navigator.clipboard.readText()")
     assert copied == container("web")["id"]
+
+
+def test_what_changed_since_the_tab_was_opened_is_listed_and_marked(
+    admin_page: Page, site: Site
+) -> None:
+    open_tab(admin_page, site, container("web", labels={"team": "shop"}))
+    changes = admin_page.locator(".changes")
+    expect(fact(admin_page, "Restart count")).to_have_text("0")
+    expect(changes).to_be_hidden()
+    site.push("nas", container("web", restartCount=2, labels={"owner": "ada"}))
+    expect(changes).to_contain_text("Restart count 0 → 2")
+    expect(changes).to_contain_text("Label team gone, was: shop")
+    expect(changes).to_contain_text("Label owner new: ada")
+    expect(fact(admin_page, "Restart count")).to_have_text("2 was 0")
+    expect(section(admin_page, "Labels").locator("tr[data-changed]")).to_contain_text("new")
+    changes.get_by_role("button", name="Mark as seen").click()
+    expect(changes).to_be_hidden()
+    expect(fact(admin_page, "Restart count")).to_have_text("2")
+    site.push("nas", container("web", id="e" * 64, restartCount=2, labels={"owner": "ada"}))
+    expect(changes.get_by_role("heading")).to_contain_text("Recreated since")
+
+
+def test_the_figures_since_the_tab_was_opened_are_drawn(admin_page: Page, site: Site) -> None:
+    open_tab(admin_page, site, container("web"))
+    chart = admin_page.get_by_role("img", name="CPU since the tab was opened")
+    expect(chart).to_have_attribute("aria-label", re.compile("now 1.40 %, at most 1.40 %"))
+    stats = {**container("web")["stats"], "cpuPercent": 300, "netRxBytes": 5_000_000}
+    site.push("nas", container("web", stats=stats))
+    expect(chart).to_have_attribute("aria-label", re.compile("now 300 %, at most 300 %"))
+    network = admin_page.get_by_role("img", name="Network since the tab was opened")
+    expect(network).to_have_attribute("aria-label", re.compile(r"received [\d.]+ [kM]B/s"))
+    drawn = "(node) => new Set(node.querySelector('canvas').getContext('2d').getImageData(0, 0, 400, 100).data).size"  # noqa: E501
+    assert chart.evaluate(drawn) > 2
+
+
+def test_a_container_is_copied_as_docker_run(admin_page: Page, site: Site) -> None:
+    admin_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    env = {"TZ": "UTC", "MOTD": "it's", "DB_PASSWORD": "x"}
+    shown = container(
+        "web",
+        env=[{"key": key, "value": value} for key, value in env.items()],
+        labels={"com.docker.compose.project": "myapp", "team": "shop"},
+        networks=[{"name": "front", "ip": "172.20.0.2"}],
+    )
+    open_tab(admin_page, site, shown)
+    admin_page.get_by_label("Copy as docker run").click()
+    expect(admin_page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    copied = admin_page.evaluate("navigator.clipboard.readText()")
+    assert shlex.split(copied.replace("\\\n", "")) == [
+        "docker", "run", "-d", "--name", "web", "--restart", "unless-stopped", "--network", "front",
+        "-p", "8080:80", "-v", "data:/data", "-e", "TZ=UTC", "-e", "MOTD=it's", "-e", "DB_PASSWORD",
+        "--label", "team=shop", "--entrypoint", "/docker-entrypoint.sh", "nginx:1.27",
+        "nginx", "-g", "daemon off;",
+    ]  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_gone_container_says_so_in_its_tab_and_is_back_when_it_returns(
     expect(note).to_contain_text("This container is gone since")
     expect(admin_page.get_by_role("heading", name="leaver")).to_be_visible()
     site.push("nas", container("web"), container("leaver", id="f" * 64))
-    expect(admin_page.get_by_text("f" * 64)).to_be_visible()
+    expect(admin_page.get_by_text("f" * 64).first).to_be_visible()
     expect(note).to_contain_text("As reported")
 
 

@@ -4,7 +4,10 @@ import { notice } from "./notice.js";
 
 /** @param {string | (() => string)} text @param {string} label what the button copies @param {string} [face] */
 export function copyButton(text, label, face = "Copy") {
-  return h("button", { type: "button", class: "copy", "aria-label": `Copy ${label}`, onclick: () => copy(typeof text === "string" ? text : text(), label) }, face);
+  // A text stands in the button itself, for a page that is patched keeps the button and its listener.
+  const node = h("button", { type: "button", class: "copy", "aria-label": `Copy ${label}`, "data-text": typeof text === "string" ? text : null,
+    onclick: () => copy(typeof text === "string" ? node.dataset["text"] ?? "" : text(), label) }, face);
+  return node;
 }
 
 /** @param {string} text @param {string} label */

@@ -17,44 +17,52 @@ export function section(title, ...children) {
   return h("section", { class: "card" }, h("h2", {}, title), ...children);
 }
 
-/** @param {[string, Node | string][]} entries */
-export function facts(entries) {
-  return h("dl", { class: "facts" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+/** What became of a value, beside it. @param {string | null | undefined} mark */
+function was(mark) {
+  return mark ? h("small", { class: "was" }, foreign(mark)) : null;
+}
+
+/** @param {[string, Node | string][]} entries @param {import("./changes.js").Marks} [marks] */
+export function facts(entries, marks = () => null) {
+  return h("dl", { class: "facts" }, entries.map(([name, value]) => h("div", { "data-changed": marks(name) !== null }, h("dt", {}, name), h("dd", {}, value, marks(name) ? " " : null, was(marks(name))))));
 }
 
 /**
  * @param {string} label
  * @param {string[]} heads
  * @param {(Node | string)[][] | null} rows null: not reported
+ * @param {(string | null)[]} [marks] what became of each row
  */
-export function listing(label, heads, rows) {
+export function listing(label, heads, rows, marks = []) {
   if (rows === null) return h("p", {}, absent());
   if (rows.length === 0) return h("p", { class: "none" }, "none");
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
     h("table", { class: "listing" },
       h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
+      h("tbody", {}, rows.map((cells, row) => h("tr", { "data-changed": Boolean(marks[row]) }, cells.map((cell, column) => h("td", {}, cell, column === cells.length - 1 ? was(marks[row]) : null)))))));
 }
 
 /**
  * Names and values with a filter above when there are many.
  * @param {string} label
  * @param {[string, string][] | null} pairs
+ * @param {import("./changes.js").Marks} marks
  * @param {string} query @param {(query: string) => void} onQuery
  */
-export function filtered(label, pairs, query, onQuery) {
-  if (pairs === null || pairs.length < 8) return pairTable(label, pairs);
+export function filtered(label, pairs, marks, query, onQuery) {
+  if (pairs === null || pairs.length < 8) return pairTable(label, pairs, marks);
   const body = h("div", {});
   const input = h("input", { type: "search", class: "filter", placeholder: "Filter", "aria-label": `Filter ${label}`, value: query, oninput: () => { onQuery(input.value); draw(); } });
   const draw = () => {
     const wanted = input.value.toLowerCase();
-    fill(body, pairTable(label, pairs.filter((pair) => pair.join("=").toLowerCase().includes(wanted))));
+    fill(body, pairTable(label, pairs.filter((pair) => pair.join("=").toLowerCase().includes(wanted)), marks));
   };
   draw();
-  return h("div", {}, input, body);
+  // Its input knows these pairs: it is replaced as a whole.
+  return h("div", { "data-whole": true }, input, body);
 }
 
-/** @param {string} label @param {[string, string][] | null} pairs */
-function pairTable(label, pairs) {
-  return listing(label, ["Name", "Value"], pairs?.map(([key, value]) => [h("code", {}, foreign(key)), h("code", { class: "value" }, foreign(value))]) ?? null);
+/** @param {string} label @param {[string, string][] | null} pairs @param {import("./changes.js").Marks} marks */
+function pairTable(label, pairs, marks) {
+  return listing(label, ["Name", "Value"], pairs?.map(([key, value]) => [h("code", {}, foreign(key)), h("code", { class: "value" }, foreign(value))]) ?? null, pairs?.map(([key]) => marks(key)));
 }

@@ -1,136 +1,29 @@
 /** One container with everything its source reports. */
 import { get, serverNow } from "../api.js";
 import { fill, foreign, h, setText } from "../dom.js";
-import { clock, dateTime, duration, imageParts, portText, shortId, span, traffic } from "../format.js";
+import { clock, duration, shortId } from "../format.js";
 import * as actions from "../parts/actions.js";
 import { badge } from "../parts/badge.js";
+import { ChangeList, changesBetween, described, marksOf } from "../parts/changes.js";
+import { Charts } from "../parts/charts.js";
 import { ageNote, containerHash } from "../parts/columns.js";
 import { copyButton } from "../parts/copy.js";
-import { absent, facts, filtered, listing, section, textOr } from "../parts/facts.js";
-import { cpuFigure, memoryFigure } from "../parts/figures.js";
+import { sections } from "../parts/detail_sections.js";
+import { dockerRun } from "../parts/docker_run.js";
+import { section } from "../parts/facts.js";
 import { Logs } from "../parts/logs.js";
-import { meter, updateMeter } from "../parts/meter.js";
 import { patch } from "../parts/patch.js";
-import { portLink } from "../parts/ports.js";
 import { projectOf } from "../parts/search.js";
 import { Terminal } from "../parts/terminal.js";
+import { Samples } from "../samples.js";
 import * as session from "../session.js";
-import { isUp, standingOf, upFor } from "../state.js";
+import { standingOf } from "../state.js";
 import * as store from "../store.js";
 
-/** @typedef {import("../types.js").Container} Container */
 /** @typedef {import("../types.js").ContainerDetail} Detail */
-/** @typedef {import("../state.js").Standing} Standing */
 
-/** @param {string | null | undefined} text */
-function time(text) {
-  return text ? h("time", { datetime: text, title: text }, dateTime(text)) : null;
-}
-
-/** @param {string} text @param {string} label */
-function copyable(text, label) {
-  return h("span", { class: "copyable" }, h("code", {}, foreign(text)), copyButton(text, label));
-}
-
-/** What stands where a running container has no end yet. @param {Standing} standing */
-function stillUp(standing) {
-  return standing.current ? "still up" : "was up when last seen";
-}
-
-/** @param {Detail} detail @param {Standing} standing */
-function overview({ container, host }, standing) {
-  const { name, tag, digest } = imageParts(container.image);
-  const uptime = upFor(container, host, standing, serverNow());
-  const never = container.state === "created" ? "never" : null;
-  return section("Overview", facts([
-    ["Name", container.name ? copyable(container.name, "the name") : absent()],
-    ["Host", h("span", {}, foreign(host.hostId), host.hostname ? h("small", {}, " (", foreign(host.hostname), ")") : null)],
-    ["Image", h("span", {}, foreign(name || "—"), tag ? h("span", { class: "tag" }, foreign(tag)) : null, digest ? h("span", { class: "tag" }, foreign(digest)) : null)],
-    ["Image id", textOr(container.imageId, (text) => copyable(text, "the image id"))],
-    ["Short id", copyable(shortId(container.id), "the short id")],
-    ["Full id", copyable(container.id, "the full id")],
-    ["Created", time(container.createdAt) ?? absent()],
-    ["Started", time(container.startedAt) ?? never ?? absent()],
-    ["Finished", time(container.finishedAt) ?? (isUp(container) ? stillUp(standing) : never ?? absent())],
-    ["Uptime", uptime !== null ? span(uptime) : isUp(container) ? absent() : "not running"],
-    ["Restart count", container.restartCount == null ? absent() : String(container.restartCount)],
-    ["Restart policy", textOr(container.restartPolicy)],
-  ]));
-}
-
-/** @param {Detail} detail @param {Standing} standing */
-function stateSection({ container }, standing) {
-  return section("State and health", facts([
-    ["State", h("span", {}, badge(standing), standing.current ? null : h("small", {}, " last seen as ", foreign(container.state)))],
-    ["Status", textOr(container.status)],
-    ["Exit code", container.exitCode == null ? (isUp(container) ? stillUp(standing) : container.state === "created" ? "never ran" : absent()) : String(container.exitCode)],
-    ["Health", container.health == null ? absent() : container.health === "none" ? "no healthcheck" : foreign(container.health)],
-    ["Out of memory", container.oomKilled == null ? absent() : container.oomKilled ? "killed" : "no"],
-  ]));
-}
-
-/** @param {string} kind @param {import("../parts/figures.js").Figure} figure */
-function figureMeter(kind, figure) {
-  const node = meter(kind);
-  updateMeter(node, figure);
-  return h("span", {}, node, h("small", { class: "how" }, figure.title));
-}
-
-/** @param {number | null | undefined} value */
-function trafficOr(value) {
-  return value == null ? absent() : h("span", { title: `${value} bytes since the start` }, traffic(value));
-}
-
-/** @param {Detail} detail */
-function statsSection({ container, host }) {
-  const stats = container.stats;
-  if (!stats) return section("Stats", h("p", {}, container.state === "running" ? absent() : "Only a running container has stats."));
-  return section("Stats", facts([
-    ["CPU", stats.cpuPercent == null ? absent() : figureMeter("cpu", cpuFigure(container, host))],
-    ["Memory", stats.memUsage == null ? absent() : figureMeter("memory", memoryFigure(container, host))],
-    ["Network received", trafficOr(stats.netRxBytes)],
-    ["Network sent", trafficOr(stats.netTxBytes)],
-    ["Disk read", trafficOr(stats.blockReadBytes)],
-    ["Disk written", trafficOr(stats.blockWriteBytes)],
-    ["Processes", stats.pids == null ? absent() : String(stats.pids)],
-  ]));
-}
-
-/** @param {Detail} detail */
-function portsSection({ container, host }) {
-  const rows = container.ports?.map((port) => {
-    const link = portLink(port, host);
-    const text = foreign(portText(port));
-    return [
-      `${port.containerPort}/${port.proto}`,
-      port.hostPort == null ? "not published" : foreign(`${port.hostIp || "any address"}`),
-      port.hostPort == null ? "—" : String(port.hostPort),
-      link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, text) : text,
-    ];
-  });
-  return section("Ports", listing("Ports", ["Container port", "Host address", "Host port", "Binding"], rows ?? null));
-}
-
-/** @param {Detail} detail */
-function networksSection({ container }) {
-  const rows = container.networks?.map((network) => [foreign(network.name), network.ip ? h("code", {}, foreign(network.ip)) : "no address"]);
-  return section("Networks", listing("Networks", ["Network", "Address"], rows ?? null));
-}
-
-/** @param {Detail} detail */
-function mountsSection({ container }) {
-  const rows = container.mounts?.map(({ type, source, destination, rw }) => [
-    foreign(type), h("code", {}, foreign(source || "—")), h("code", {}, foreign(destination)),
-    rw == null ? "—" : rw ? "read and write" : "read only",
-  ]);
-  return section("Mounts", listing("Mounts", ["Type", "Source", "Destination", "Access"], rows ?? null));
-}
-
-/** @param {Detail} detail */
-function commandSection({ container }) {
-  const show = (/** @type {string} */ text) => h("pre", { tabindex: "0" }, h("code", {}, foreign(text)));
-  return section("Entrypoint and command", facts([["Entrypoint", textOr(container.entrypoint, show)], ["Command", textOr(container.command, show)]]));
-}
+/** Not known by that name, and so perhaps for ever. */
+const UNKNOWN = "This container is not known: neither in the host's latest report nor among those that are gone.";
 
 class ContainerView {
   /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
@@ -149,19 +42,27 @@ class ContainerView {
     this.terminal = /** @type {Terminal | null} */ (null);
     this.terminalOf = "";
     this.terminalPlace = h("div", { class: "detail-terminal" });
+    this.before = /** @type {Map<string, string | null> | null} */ (null);
+    this.since = "";
+    this.samples = new Samples();
     this.head = h("header", { class: "detail-head" });
     this.actions = h("div", { class: "buttons actions" });
     this.said = h("span", { role: "status" });
     this.age = h("span", {});
     this.note = h("p", { class: "standing-note" }, this.said, " ", this.age);
+    this.changes = new ChangeList(() => this.markSeen());
+    this.charts = new Charts();
     this.body = h("div", { class: "detail" });
-    panel.append(this.head, this.actions, this.note, this.body, this.logsPlace, this.terminalPlace);
+    // What is live keeps its nodes; only the body is patched.
+    panel.append(this.head, this.actions, this.note, h("div", { class: "detail-live" }, this.changes.node, this.charts.node), this.body, this.logsPlace, this.terminalPlace);
+    this.charts.node.hidden = true;
     fill(this.body, h("p", { class: "loading" }, "Loading …"));
     this.update();
   }
 
   /** Fetch anew when the host has reported since, and say what changed. */
   async update() {
+    this.sample();
     this.drawNote();
     const row = store.findRow(this.hostId, this.reference);
     const seen = this.current();
@@ -175,7 +76,7 @@ class ContainerView {
       this.seen = seen;
     } catch (error) {
       const status = /** @type {{status?: number}} */ (error).status;
-      this.problem = status === 404 ? "This container is not known: neither in the host's latest report nor among those that are gone." : error instanceof Error ? error.message : String(error);
+      this.problem = status === 404 ? UNKNOWN : error instanceof Error ? error.message : String(error);
       if (status) this.seen = seen;
     } finally {
       this.loading = false;
@@ -191,24 +92,50 @@ class ContainerView {
     return host ? `${host.receivedAt}|${row?.container.goneAt}|${store.isSilent(host)}` : "no host";
   }
 
+  /** Note the figures of a new report, also while another tab is shown. */
+  sample() {
+    const row = store.findRow(this.hostId, this.reference);
+    if (row) this.samples.note(row);
+    if (!this.panel.hidden) this.charts.update(this.samples);
+  }
+
+  markSeen() {
+    this.before = null;
+    this.draw();
+  }
+
   draw() {
     this.drawNote();
-    if (!this.detail) return fill(this.body, h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers")));
+    if (!this.detail) return patch(this.body, [h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers"))]);
     const { host, goneAt } = this.detail;
     const container = goneAt ? { ...this.detail.container, goneAt } : this.detail.container;
-    const detail = { host, goneAt, container };
     const known = store.hostOf(host.hostId);
     // What the list no longer holds is not current either.
     const silent = !known || store.isSilent(known) || !store.findRow(this.hostId, this.reference);
     const standing = standingOf(container, silent);
     this.body.dataset["current"] = standing.current ? "yes" : "no";
-    patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), copyButton(() => JSON.stringify(this.detail?.container, null, 2), "JSON of the container", "Copy JSON")]);
-    patch(this.body, [overview(detail, standing), stateSection(detail, standing), statsSection(detail), portsSection(detail), networksSection(detail), mountsSection(detail),
-      section("Environment", filtered("Environment", container.env?.map(({ key, value }) => [key, value]) ?? null, this.queries.env, (query) => { this.queries.env = query; })),
-      section("Labels", filtered("Labels", container.labels ? Object.entries(container.labels) : null, this.queries.labels, (query) => { this.queries.labels = query; })),
-      commandSection(detail), this.siblings()]);
-    this.drawLogs(detail);
-    this.drawTerminal(detail);
+    patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), this.copies()]);
+    patch(this.body, [...sections({ host, goneAt, container }, standing, this.drawChanges(), this.queries), this.siblings()]);
+    this.drawLogs({ host, goneAt, container });
+    this.drawTerminal({ host, goneAt, container });
+  }
+
+  drawChanges() {
+    const now = described(/** @type {Detail} */ (this.detail).container);
+    if (!this.before) {
+      this.before = now;
+      this.since = clock(new Date(serverNow()).toISOString(), serverNow());
+    }
+    const changes = changesBetween(this.before, now);
+    this.changes.update(changes, this.since);
+    return marksOf(changes);
+  }
+
+  copies() {
+    const run = () => this.detail ? dockerRun(this.detail.container, this.detail.host.engine?.memTotal ?? null) : "";
+    return h("span", { class: "buttons" },
+      copyButton(() => JSON.stringify(this.detail?.container, null, 2), "JSON of the container", "Copy JSON"),
+      copyButton(run, "as docker run", "Copy as docker run"));
   }
 
   /** The other containers of its compose project. */
@@ -217,7 +144,8 @@ class ContainerView {
     const project = own ? projectOf(own) : "";
     if (!own || !project) return null;
     const others = store.allRows().filter((row) => row !== own && row.host.hostId === this.hostId && projectOf(row) === project && row.standing.kind !== "gone");
-    return section("Compose project", h("p", {}, foreign(project)),
+    const all = `#/containers?q=${encodeURIComponent(`project:${project}`)}&host=${encodeURIComponent(this.hostId)}`;
+    return section("Compose project", h("p", {}, h("a", { href: all }, foreign(project))),
       others.length ? h("ul", { class: "siblings" }, others.map((row) => h("li", {}, badge(row.standing), h("a", { href: containerHash(row) }, foreign(row.container.name || shortId(row.container.id)))))) : h("p", { class: "none" }, "no other container"));
   }
 
@@ -294,5 +222,5 @@ export function mount(panel, hostId, reference) {
   const view = new ContainerView(panel, hostId, reference);
   const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.drawActions())];
   const ticking = setInterval(() => view.drawNote(), 5000);
-  return { shown: () => view.update(), unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.logs?.stop(); view.terminal?.stop(); } };
+  return { shown: () => { view.update(); }, unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.charts.stop(); view.logs?.stop(); view.terminal?.stop(); } };
 }
