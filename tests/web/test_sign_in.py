@@ -40,6 +40,27 @@ def test_the_setup_link_makes_the_first_admin_once(
     expect(again.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_the_setup_link_leads_to_the_first_host_without_a_reload(
+    own_site: Site, page: Page
+) -> None:
+    own_site.start()
+    page.goto(own_site.setup_link)
+    page.get_by_label("Username").fill("grace")
+    page.get_by_label("Password, 8 characters or more").fill("first password")
+    page.get_by_label("The same password again").fill("first password")
+    page.get_by_role("button", name="Make the account").click()
+    started = page.locator(".started")
+    expect(started).to_contain_text(f"ARCHNEST_URL={own_site.url} ")
+    expect(started).to_contain_text("127.0.0.1 is this machine alone")
+    expect(started.get_by_role("link", name="ask its engine")).to_have_attribute(
+        "href", "#/sources"
+    )
+    own_site.push("docker01", container("web"), container("db"))
+    expect(row_of(page, "web")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("docker01 reports: 2 containers")).to_be_visible()
+    expect(started).to_be_hidden()
+
+
 def test_a_wrong_password_says_so_and_keeps_the_name(site: Site, page: Page) -> None:
     page.goto(site.url)
     page.get_by_label("Username").fill(ADMIN[0])

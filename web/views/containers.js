@@ -6,6 +6,7 @@ import { Chips } from "../parts/chips.js";
 import { columnMenu, isWanted } from "../parts/column_menu.js";
 import { COLUMNS } from "../parts/columns.js";
 import { HostChoice } from "../parts/host_note.js";
+import { notice } from "../parts/notice.js";
 import { gettingStarted } from "../parts/started.js";
 import { prepare } from "../parts/search.js";
 import { Table } from "../parts/table.js";
@@ -133,7 +134,9 @@ class ContainersView {
     const kind = shown > 0 ? "" : !store.loaded ? "loading" : store.allHosts().length === 0 ? "start" : known ? "filtered" : "none";
     // Without a host there is nothing to search or to filter.
     setAttribute(this.panel, "data-start", kind === "start" ? "yes" : null);
-    if (this.empty.dataset["kind"] === kind) return;
+    const before = this.empty.dataset["kind"];
+    if (before === kind) return;
+    if (before === "start" && shown > 0) welcome();
     this.empty.dataset["kind"] = kind;
     if (kind === "loading") fill(this.empty, h("p", {}, "Waiting for the first answer …"));
     if (kind === "start") fill(this.empty, gettingStarted());
@@ -154,6 +157,12 @@ class ContainersView {
     event.preventDefault();
     this.search.select();
   }
+}
+
+/** Say that the first host is here: whoever waits may look elsewhere. */
+function welcome() {
+  const hosts = store.allHosts(), count = store.allRows().length;
+  notice(`${hosts.map((host) => host.hostId).join(", ")} reports: ${count} ${count === 1 ? "container" : "containers"}`);
 }
 
 /** What a title says before anybody looks at the page. */
