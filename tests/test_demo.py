@@ -1,11 +1,21 @@
 """The made-up fleet: it shows what a real one can, and the server takes it."""
 
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
+import pytest
 
 from archnest.demo_fleet import FLEETING_S, fleet
 from archnest.demo_services import FATES
 from archnest.model.report import Report
-from tests.factories import AGENT
+from tests.factories import AGENT, bearer
+from tests.running import Running, until
 
 NOW = 1_780_000_000.0
 
@@ -64,3 +74,72 @@ def test_a_report_is_what_the_decoder_reads() -> None:
     (host,) = fleet(1, 20, now=NOW)
     report = host.report(NOW)
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """What `make demo` starts."""
+    folder = tmp_path_factory.mktemp("demo")
+    started = Running("archnest.demo", folder, {"PATH": os.environ["PATH"], "TMPDIR": str(folder)})
+    yield started
+    started.process.send_signal(signal.SIGINT)
+    assert started.ends() == 0
+
+
+@pytest.fixture(scope="module")
+def session(demo: Running) -> str:
+    name, password = demo.prints(r"Sign in as (\S+) with the password (\S+)").groups()
+    body = {"username": name, "password": password}
+    return str(demo.ask("POST", "/api/auth/login", body)["token"])
+
+
+def workshop(demo: Running, session: str) -> dict[str, dict[str, Any]]:
+    """The containers of the host whose engine is asked, by name."""
+    parts = demo.ask("GET", "/api/containers", token=session)["hosts"]
+    found = [part["containers"] for part in parts if part["host"]["hostId"] == "workshop"]
+    return {one["name"]: one for one in (found[0] if found else [])}
+
+
+def test_the_demos_engine_is_watched_like_a_real_one(demo: Running, session: str) -> None:
+    until(lambda: len(workshop(demo, session)) == 20, "20 containers")
+    until(
+        lambda: any(
+            (one.get("stats") or {}).get("cpuPercent") for one in workshop(demo, session).values()
+        ),
+        "figures",
+    )
+    (source,) = demo.ask("GET", "/api/sources", token=session)["sources"]
+    assert source["error"] is None
+
+
+def test_the_demos_engine_obeys(demo: Running, session: str) -> None:
+    shown = until(lambda: workshop(demo, session), "containers")
+    name = next(name for name, one in shown.items() if one["health"] == "healthy")
+    path = f"/api/hosts/workshop/containers/{name}"
+    for action, state in (("stop", "exited"), ("start", "running"), ("pause", "paused")):
+        act(demo, session, f"{path}/actions", action)
+        until(lambda state=state: workshop(demo, session)[name]["state"] == state, state)
+    with pytest.raises(urllib.error.HTTPError, match="409"):
+        act(demo, session, f"{path}/actions", "remove")
+    entries = demo.ask("GET", "/api/audit", token=session)["entries"]
+    assert [one["outcome"] for one in entries[:2]] == ["failed", "done"]
+
+
+def test_the_demos_containers_log(demo: Running, session: str) -> None:
+    shown = until(lambda: workshop(demo, session), "containers")
+    name = next(name for name, one in shown.items() if one["health"] == "healthy")
+    address = f"{demo.address}/api/hosts/workshop/containers/{name}/logs?tail=5&follow=1"
+    request = urllib.request.Request(address, headers=bearer(session))
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        lines = [json.loads(answer.readline()) for _ in range(7)]
+    moments = [line["at"] for line in lines if "at" in line]
+    assert moments == sorted(moments)
+    assert all(line["text"] for line in lines)
+
+
+def act(demo: Running, session: str, path: str, action: str) -> None:
+    body = json.dumps({"action": action}).encode()
+    headers = {**bearer(session), "Content-Type": "application/json"}
+    request = urllib.request.Request(demo.address + path, data=body, headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 204

@@ -50,9 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quickstart": GROUND | {"children", "local_agent"},
     "demo_services": set(),
     "demo_fleet": GROUND | {"demo_services"},
-    "demo": GROUND | {"children", "demo_fleet"},
+    "demo_engine": GROUND | {"demo_fleet", "demo_services"},
+    "demo": GROUND | {"children", "demo_engine", "demo_fleet"},
 }
-MAY_USE_AIOHTTP_WEB = {"api", "app", "keys"}
+MAY_USE_AIOHTTP_WEB = {"api", "app", "keys", "demo_engine"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 # One command fetches the agent, so it is one file, its manual and jq program included.

@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -20,10 +23,12 @@ import msgspec
 from archnest import children
 from archnest.children import Server
 from archnest.config import Config, load
+from archnest.demo_engine import DemoEngine
 from archnest.demo_fleet import DemoHost, fleet
 from archnest.errors import StartRefused
 
 HOSTS = 8
+ENGINE = "workshop"
 CONTAINERS = 20
 INTERVAL_S = 5.0
 STALE_AFTER_MS = 20_000
@@ -93,21 +98,64 @@ async def _feed(server: Server, config: Config, password: str) -> None:
     """Post every host's report every INTERVAL_S, the last one with pauses."""
     await server.listening.wait()
     print(f"Sign in as {ADMIN} with the password {password}")
-    print(f"{HOSTS} made-up hosts report every {INTERVAL_S:g} s; Ctrl-C ends it.", flush=True)
+    print(
+        f"{HOSTS} made-up hosts report every {INTERVAL_S:g} s; the engine of one more, {ENGINE},"
+        " obeys and has logs. Ctrl-C ends it.",
+        flush=True,
+    )
     began = time.time()
-    hosts = fleet(HOSTS, CONTAINERS, now=began)
+    *hosts, asked = fleet(HOSTS + 1, CONTAINERS, now=began)
+    asked = replace(asked, host_id=ENGINE)
     host = "127.0.0.1" if config.listen_host in ("0.0.0.0", "::") else config.listen_host
     host = f"[{host}]" if ":" in host else host
     address = f"{config.scheme}://{host}:{config.listen_port}{config.base_path}"
     headers = {**HEADERS, "Authorization": f"Bearer {config.agent_token}"}
-    async with aiohttp.ClientSession(
-        address, headers=headers, connector=aiohttp.TCPConnector(ssl=False)
-    ) as session:
+    async with (
+        aiohttp.ClientSession(
+            address, headers=headers, connector=aiohttp.TCPConnector(ssl=False)
+        ) as session,
+        DemoEngine(asked).serving(socket_of(config)),
+    ):
+        await _furnish(session, config, password)
         while True:
             now = time.time()
             silent = int((now - began) / SILENCE_S) % 2 == 1
             await _post(session, hosts[:-1] if silent else hosts, now)
             await asyncio.sleep(INTERVAL_S)
+
+
+async def _furnish(session: aiohttp.ClientSession, config: Config, password: str) -> None:
+    """The rest of a household: an engine to ask, a member, a token, and acts for the record."""
+    signed_in = await _ask(
+        session, "POST", "api/auth/login", "", {"username": ADMIN, "password": password}
+    )
+    token = str(signed_in["token"])
+    for path, body in (
+        ("api/users", {"username": "guest", "password": password, "role": "member"}),
+        ("api/auth/tokens", {"name": "prometheus", "password": password}),
+        (
+            "api/sources",
+            {"hostId": ENGINE, "kind": "docker-socket", "address": str(socket_of(config))},
+        ),
+    ):
+        await _ask(session, "POST", path, token, body)
+
+
+async def _ask(
+    session: aiohttp.ClientSession, method: str, path: str, token: str, body: object
+) -> dict[str, Any]:
+    """The JSON answer to a request that must succeed."""
+    headers = {"Authorization": f"Bearer {token}"}
+    data = msgspec.json.encode(body)
+    async with session.request(method, path, data=data, headers=headers) as response:
+        if response.status >= 300:
+            raise RuntimeError(f"{path}: {await response.text()}")
+        return dict(await response.json())
+
+
+def socket_of(config: Config) -> Path:
+    """Where the made-up engine listens."""
+    return config.data_dir / "engine.sock"
 
 
 async def _post(session: aiohttp.ClientSession, hosts: list[DemoHost], now: float) -> None:

@@ -39,11 +39,29 @@ class DemoContainer:
     created_at: float
     random: random.Random
     used: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("rx", "tx", "r", "w"), 0))
+    turned_at: float | None = None
+    """When someone last started or stopped it."""
 
     @property
     def name(self) -> str:
         """As `docker compose` would call it; unique on its host."""
         return f"{self.project}-{self.service.name}-{self.number}"
+
+    @property
+    def started_at(self) -> float:
+        """When it was started, unless it is in a crash loop."""
+        return self.turned_at if self.turned_at and self.is_up else self.created_at + 2
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs, paused or not."""
+        return FATES[self.fate][0] in ("running", "paused", "restarting")
+
+    def turn(self, fate: str, now: float) -> None:
+        """Go on with another fate; a pause is no new start."""
+        if "paused" not in (fate, self.fate):
+            self.turned_at = now
+        self.fate = fate
 
     def is_there(self, now: float) -> bool:
         """False while a fleeting container is away."""
@@ -55,10 +73,10 @@ class DemoContainer:
         running = state in ("running", "paused")
         # A container in a crash loop is started anew every 20 s.
         cycle_s = 20 if self.fate == "restarting" else 0
-        started = now - now % cycle_s if cycle_s else self.created_at + 2
+        started = now - now % cycle_s if cycle_s else self.started_at
         if self.fate == "starting":
             started = now - 12
-        ended = started if cycle_s else started + 3600
+        ended = started if cycle_s else self.turned_at or started + 3600
         return Container(
             id=self._hex("container"),
             name=self.name,

@@ -85,6 +85,7 @@ FATES: dict[str, tuple[str, str, int | None, str]] = {
     "exited": ("exited", "Exited (0) {age} ago", 0, "none"),
     "unhealthy": ("running", "Up {age} (unhealthy)", None, "unhealthy"),
     "restarting": ("restarting", "Restarting (1) {age} ago", 1, "starting"),
+    "killed": ("exited", "Exited (137) {age} ago", 137, "none"),
     "oom": ("exited", "Exited (137) {age} ago", 137, "none"),
     "paused": ("paused", "Up {age} (Paused)", None, "healthy"),
     "created": ("created", "Created", None, "none"),
@@ -107,4 +108,17 @@ ODD_FATES = (
     "oom",
     "fleeting",
     "dead",
+)
+
+# What containers log: the stream, 2 for stderr, and the line.
+LOG_LINES = (
+    (1, "GET /api/items?page={n} 200 in {ms} ms"),
+    (1, "GET /health 200 in 1 ms"),
+    (1, "POST /api/items 201 in {ms} ms id={id}"),
+    (1, 'level=info msg="job finished" service={service} job={id} took={ms}ms'),
+    (1, 'level=info msg="{n} connections open" service={service}'),
+    (1, '{{"level":"info","service":"{service}","event":"cache refreshed","entries":{id}}}'),
+    (1, "\x1b[32mINFO\x1b[0m checkpoint complete: wrote {n} buffers in {ms} ms"),
+    (2, "\x1b[33mWARN\x1b[0m slow query: {ms} ms, {n} rows"),
+    (2, 'level=error msg="upstream closed the connection" try={n}'),
 )
