@@ -7,37 +7,32 @@ still gives a true ratio.
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from archnest import __version__
-from archnest.demo_fleet import fleet
-from archnest.model.report import EnvEntry
+from bench.herd import herd
 from bench.load import drive, request
-from tests.ports import free_port, wait_until_listening
+from bench.reports import AGENT, CONTAINERS, Reports
+from bench.server import Server, process
+from tests.ports import free_port
 
-TOKEN = "the-agent-token-of-the-benchmark"
-HOSTS = 200
-CONTAINERS = 20
 ROUNDS = 5
 CONNECTIONS = 32
+INGEST_HOSTS = 200
+SCALES = (10, 100, 1_000, 10_000)
+HERDS = (100, 1_000, 10_000)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table; both in requests per second."""
+    """One line of the first table; both in requests per second."""
 
     name: str
     ours: float
@@ -52,122 +47,105 @@ class Figure:
         )
 
 
-def reports() -> list[bytes]:
-    """Reports of 20 containers, masked as an agent sends them, about 43 KB each."""
-    extra = [EnvEntry(f"SETTING_{n}", f"a value of usual length, {n}") for n in range(16)]
-    bodies = []
-    for host in fleet(HOSTS, CONTAINERS, now=time.time()):
-        report = host.report(time.time())
-        containers = [
-            msgspec.structs.replace(
-                one,
-                env=[*extra, EnvEntry("DB_PASSWORD", "********")],
-                labels={**(one.labels or {}), **{f"org.example.{n}": "x" * 20 for n in range(6)}},
-            )
-            for one in report.containers
-        ]
-        bodies.append(msgspec.json.encode(msgspec.structs.replace(report, containers=containers)))
-    return bodies
-
-
-@contextlib.contextmanager
-def process(*command: str, port: int, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server on the first core, ended afterwards."""
-    pinned = ["taskset", "-c", "0", *command]
-    running = subprocess.Popen(pinned, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
-    try:
-        wait_until_listening(port)
-        yield running
-    finally:
-        running.terminate()
-        running.wait()
-
-
 def rate(port: int, requests: list[bytes], total: int, expect: bytes = b" 200 ") -> float:
     """Requests per second."""
-    started = time.perf_counter()
+    begun = time.perf_counter()
     asyncio.run(drive(port, requests, total, CONNECTIONS, expect=expect))
-    return total / (time.perf_counter() - started)
+    return total / (time.perf_counter() - begun)
 
 
 def paired(
-    name: str,
-    ours: tuple[int, list[bytes], bytes],
-    baseline_name: str,
-    baseline: tuple[int, list[bytes]],
-    total: int,
+    name: str, ours: Callable[[int], float], baseline_name: str, baseline: Callable[[], float]
 ) -> Figure:
-    """The median of paired runs."""
-    pairs = []
-    for _ in range(ROUNDS):
-        port, requests, expect = ours
-        pairs.append((rate(port, requests, total, expect), rate(*baseline, total)))
-    pairs.sort(key=lambda pair: pair[0] / pair[1])
+    """The median of paired runs; `ours` is told which run it is."""
+    pairs = sorted(
+        ((ours(number), baseline()) for number in range(ROUNDS)),
+        key=lambda pair: pair[0] / pair[1],
+    )
     return Figure(name, pairs[ROUNDS // 2][0], baseline_name, pairs[ROUNDS // 2][1])
 
 
-def measure(data_dir: str) -> tuple[list[Figure], list[str]]:
-    """Every figure, and what was seen beside them."""
-    port, base_port = free_port(), free_port()
-    archnest = str(Path(sys.executable).with_name("archnest"))
-    serve = [archnest, "serve", "--listen", f"127.0.0.1:{port}", "--data-dir", data_dir]
-    add = [archnest, "user", "add", "bench", "--password-stdin", "--data-dir", data_dir]
-    subprocess.run(add, input=b"bench-bench\n", check=True, stdout=subprocess.DEVNULL)
-    bodies = reports()
-    agent = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    pushes = [request("POST", "/api/agents/docker/report", agent, body) for body in bodies]
-    reads = [request("POST", "/read", agent, body) for body in bodies]
-    noop = [request("GET", "/answer", agent)]
-    with (
-        process(*serve, port=port, ARCHNEST_AGENT_TOKEN=TOKEN) as server,
-        process(sys.executable, "-m", "bench.baseline", str(base_port), port=base_port),
-    ):
-        idle = resident(server.pid)
-        ingest = paired(
-            "ingest, durable",
-            (port, pushes, b" 200 "),
-            "read the same body",
-            (base_port, reads),
-            1_000,
-        )
-        polls = [poll_request(port)]
-        poll = paired(
-            "poll, nothing changed", (port, polls, b" 304 "), "no-op GET", (base_port, noop), 4_000
-        )
-        size = statistics.mean(map(len, bodies))
-        full = resident(server.pid)
-        notes = [
-            f"One report: {size:,.0f} bytes of JSON, {CONTAINERS} containers.",
-            f"Resident memory: {idle:.0f} MB idle, {full:.0f} MB with {HOSTS} hosts.",
+def compared(data_dir: Path, reports: Reports) -> tuple[list[str], list[str]]:
+    """The rows of the first table, and what was seen beside them."""
+    base_port = free_port()
+    reads = [reports.push(host, 0, "/read") for host in range(INGEST_HOSTS)]
+    noop = [request("GET", "/answer", AGENT)]
+    generations = [
+        [reports.push(host, number) for host in range(INGEST_HOSTS)] for number in range(3)
+    ]
+    server = Server(data_dir)
+    baseline = process(sys.executable, "-m", "bench.baseline", str(base_port), port=base_port)
+    with server.running(), baseline:
+        idle_mb, start_s = server.resident_mb, server.start_s
+        rate(server.port, generations[-1], INGEST_HOSTS)
+        before = server.written
+
+        def ingest(number: int) -> float:
+            requests = generations[number % 3] + generations[(number + 1) % 3]
+            return rate(server.port, requests, 2 * INGEST_HOSTS * 3)
+
+        figures = [
+            paired(
+                "ingest, durable, 200 hosts in turn",
+                ingest,
+                "read the same body",
+                lambda: rate(base_port, reads, 6 * INGEST_HOSTS),
+            )
         ]
-    return [ingest, poll], notes
+        written = (server.written - before) / (ROUNDS * 6 * INGEST_HOSTS)
+        poll = [server.idle_poll(server.signed_in())]
+        figures.append(
+            paired(
+                "the page's poll, nothing changed",
+                lambda _: rate(server.port, poll, 4_000, b" 304 "),
+                "no-op GET",
+                lambda: rate(base_port, noop, 4_000),
+            )
+        )
+    notes = [
+        f"One report: {reports.size:,} bytes of JSON, {CONTAINERS} containers, not compressed.",
+        f"An empty server: {idle_mb:.0f} MB resident, {start_s:.2f} s to the first answer.",
+        f"Written to the disk for each report: {written:,.0f} bytes,"
+        f" {written / reports.size:.2f} × its size.",
+    ]
+    return [figure.row() for figure in figures], notes
 
 
-def poll_request(port: int) -> bytes:
-    """A signed-in page's poll that will find nothing new."""
-    headers = {"Content-Type": "application/json"}
-    body = json.dumps({"username": "bench", "password": "bench-bench"}).encode()
-    login = asyncio.run(exchange(port, request("POST", "/api/auth/login", headers, body)))
-    token = json.loads(login.partition(b"\r\n\r\n")[2])["token"]
-    bearer = {"Authorization": f"Bearer {token}"}
-    answer = asyncio.run(exchange(port, request("GET", "/api/hosts", bearer)))
-    etag = next(line for line in answer.split(b"\r\n") if line.lower().startswith(b"etag:"))
-    return request("GET", "/api/hosts", {**bearer, "If-None-Match": etag[5:].strip().decode()})
+def grown(data_dir: Path, reports: Reports, hosts: int) -> str:
+    """One row of the second table: what so many hosts cost."""
+    server = Server(data_dir)
+    with server.running():
+        first = asyncio.run(_push_all(server, reports, hosts, 0))
+        again = asyncio.run(_push_all(server, reports, hosts, 1))
+        person = server.signed_in()
+        whole_ms, whole_bytes = server.poll_ms(person, "none")
+        polls = rate(server.port, [server.idle_poll(person)], 2_000, b" 304 ")
+        revision = server.revision(person)
+        asyncio.run(_push_all(server, reports, max(1, hosts // 100), 2))
+        part_ms, part_bytes = server.poll_ms(person, revision)
+        resident_mb, stored_mb = server.resident_mb, server.stored_mb
+    with server.running():
+        start_s = server.start_s
+    return (
+        f"| {hosts:,} | {first:,.0f} /s | {again:,.0f} /s | {resident_mb:,.0f} MB |"
+        f" {stored_mb:,.1f} MB | {start_s:.2f} s | {1e6 / polls:,.0f} µs |"
+        f" {part_ms:.1f} ms, {part_bytes / 1e3:,.0f} KB |"
+        f" {whole_ms:,.0f} ms, {whole_bytes / 1e6:,.1f} MB |"
+    )
 
 
-async def exchange(port: int, sent: bytes) -> bytes:
-    """The whole answer to one request."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(sent.replace(b"Host: bench", b"Host: bench\r\nConnection: close"))
-    answer = await reader.read()
-    writer.close()
-    return answer
+async def _push_all(server: Server, reports: Reports, hosts: int, generation: int) -> float:
+    """Reports per second when each host reports once."""
+    waiting = iter(range(hosts))
 
+    async def work() -> None:
+        for host in waiting:
+            one = [reports.push(host, generation)]
+            await drive(server.port, one, 1, 1, expect=b" 200 ")
 
-def resident(pid: int) -> float:
-    """Resident memory in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    return hosts / (time.perf_counter() - begun)
 
 
 def machine() -> str:
@@ -181,23 +159,41 @@ def machine() -> str:
     return f"{len(models)} × {name}, Linux {platform.release()}, Python {platform.python_version()}"
 
 
-HEAD = """# Performance
+DOCUMENT = """# Performance
 
 Measured by `make bench` on {today} with ArchNest {version}: {machine}.
 
 The server runs on one core and the load on another; the median of paired runs
 is shown. The ratios count, not the absolute figures: machines differ and drift.
 
+## Beside the least that a server could do
+
 | what | ArchNest | baseline | baseline's rate | of its rate | time per request |
 | --- | --- | --- | --- | --- | --- |
+{compared}
+
+{notes}
+
+## As the fleet grows
+
+Each host has {containers} containers. The first report of a host is read in full; of later ones
+only what changes. *Unchanged* is the page's poll when nothing did, *changed* when one host in
+a hundred has reported, *all* its first poll; answers are not compressed here. Each report came
+on a connection of its own.
+
+| hosts | first reports | later ones | memory | stored | start | unchanged | changed | all |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{grown}
+
+## Everyone at once
+
+All hosts report in the same moment, as cron makes them, and one person's page polls every
+1.5 seconds for whatever changed.
+
+| hosts | last report acknowledged | refused or lost | poll, median | poll, 99 % |
+| --- | --- | --- | --- | --- |
+{herds}
 """
-
-
-def document(figures: list[Figure], notes: list[str]) -> str:
-    """docs/performance.md."""
-    head = HEAD.format(today=time.strftime("%Y-%m-%d"), version=__version__, machine=machine())
-    rows = "\n".join(figure.row() for figure in figures)
-    return f"{head}{rows}\n\n" + "\n".join(f"- {note}" for note in notes) + "\n"
 
 
 def main() -> None:
@@ -207,8 +203,26 @@ def main() -> None:
     options = parser.parse_args()
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as data_dir:
-        text = document(*measure(data_dir))
+    reports = Reports()
+    with tempfile.TemporaryDirectory() as folder:
+        rows, notes = compared(Path(folder) / "compared", reports)
+        sizes = [grown(Path(folder) / f"grown-{hosts}", reports, hosts) for hosts in SCALES]
+        herds = []
+        for hosts in HERDS:
+            server = Server(Path(folder) / f"herd-{hosts}")
+            with server.running():
+                herd(server, reports, hosts, 0)
+                herds.append(herd(server, reports, hosts, 1).row())
+    text = DOCUMENT.format(
+        today=time.strftime("%Y-%m-%d"),
+        version=__version__,
+        machine=machine(),
+        containers=CONTAINERS,
+        compared="\n".join(rows),
+        notes="\n".join(f"- {note}" for note in notes),
+        grown="\n".join(sizes),
+        herds="\n".join(herds),
+    )
     print(text)
     if options.write:
         Path("docs/performance.md").write_text(text, encoding="utf-8")

@@ -23,16 +23,21 @@ async def drive(
         for number in numbers:
             started = time.perf_counter()
             writer.write(requests[number % len(requests)])
-            head = await reader.readuntil(b"\r\n\r\n")
+            head, _ = await answered(reader)
             if expect not in head[:20]:
                 raise RuntimeError(f"the server answered {head[:40]!r}")
-            if length := _LENGTH.search(head):
-                await reader.readexactly(int(length[1]))
             waits.append(time.perf_counter() - started)
         writer.close()
 
     await asyncio.gather(*(work() for _ in range(connections)))
     return waits
+
+
+async def answered(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Head and body of the next answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return head, await reader.readexactly(int(length[1])) if length else b""
 
 
 def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:

@@ -67,14 +67,14 @@ def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) 
     before = read(sent([container("web", env=[{"key": "TOKEN", "value": "x"}])]))
 
     def fail(data: bytes) -> None:
-        raise AssertionError("decoded in full")
+        raise AssertionError("decoded again")
 
-    monkeypatch.setattr(recall, "_decode", fail)
+    monkeypatch.setattr(recall, "_decode_container", fail)
     again = container("web", env=[{"key": "TOKEN", "value": "x"}], state="exited", stats=None)
     reading = read(sent([again]), before)
     assert b"********" in reading.containers_json
     assert b"exited" in reading.containers_json
-    with pytest.raises(AssertionError, match="decoded in full"):
+    with pytest.raises(AssertionError, match="decoded again"):
         read(sent([container("web", env=[{"key": "TOKEN", "value": "y"}])]), before)
 
 

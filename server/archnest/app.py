@@ -6,6 +6,7 @@ import gc
 import importlib
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -43,6 +44,7 @@ from archnest.vitals import Vitals
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 3.0
+MAX_OPEN_FILES = 65_536
 KEEPALIVE_S = 75.0
 SOCKET_NAME = "archnest.sock"
 
@@ -99,6 +101,7 @@ def serve(config: Config) -> None:
     """Run the server until SIGINT or SIGTERM; raises StartRefused."""
     config = prepared(config)
     logs.configure(config)
+    _allow_many_connections()
     with DataFolderLock(config.data_dir):
         applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
         for name in applied:
@@ -119,6 +122,18 @@ def prepared(config: Config) -> Config:
         raise StartRefused(
             f"the data folder {config.data_dir} cannot be used: {error.strerror}"
         ) from None
+
+
+def _allow_many_connections() -> None:
+    """Take all the open files that the system grants: each host's report is one.
+
+    What a shell or a service manager sets by default, 1024, is for programs
+    that use select(2).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -77,6 +77,14 @@ _steady = operator.attrgetter(*STEADY)
 _passing = operator.attrgetter(*_PASSING)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Report).decode
+_decode_container = msgspec.json.Decoder(Container).decode
+# A container that has only steady fields; the others are decoded by themselves.
+_TEMPLATE = b'{"id":"-","name":"","state":"",%b}' % b",".join(
+    b'"%b":%%b' % one.encode_name.encode()
+    for name in STEADY
+    for one in msgspec.structs.fields(Container)
+    if one.name == name
+)
 _decode_briefly = msgspec.json.Decoder(_BriefReport).decode
 
 
@@ -109,14 +117,17 @@ def read_on(data: bytes, brief: Any, before: bytes, places: Places) -> Reading:
     in it. Raises what msgspec raises.
     """
     # JSON's values, but for numbers, end by themselves: no two lists of them join to one text.
-    keys = [hash(b"".join(_steady(one))) for one in brief.containers]
+    sent = [_steady(one) for one in brief.containers]
+    keys = [hash(b"".join(fields)) for fields in sent]
     try:
         known = [
-            (before[start:end], hidden - start)
-            for start, hidden, end in [places[key] for key in keys]
+            _recalled(before, *places[key]) if key in places else _steady_fields(fields)
+            for key, fields in zip(keys, sent, strict=True)
         ]
-    except KeyError:
-        known = [_steady_fields(one) for one in _decode(data).containers]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        # The full decoder tells of the first fault that the sender made.
+        _decode(data)
+        raise
     return _joined(brief.containers, keys, known)
 
 
@@ -131,9 +142,13 @@ def shown_rows(containers_json: bytes, rows: tuple[tuple[int, int], ...]) -> lis
     return [containers_json[begin:hidden] + b"}" for begin, hidden in rows]
 
 
-def _steady_fields(container: Container) -> tuple[bytes, int]:
+def _recalled(before: bytes, start: int, hidden: int, end: int) -> tuple[bytes, int]:
+    return before[start:end], hidden - start
+
+
+def _steady_fields(sent: tuple[Raw, ...]) -> tuple[bytes, int]:
     """What follows _FIRST in JSON, masked, and where the hidden fields begin in it."""
-    masked = mask_container(container)
+    masked = mask_container(_decode_container(_TEMPLATE % tuple(map(bytes, sent))))
     shown = _encode(_ShownFields(*[getattr(masked, name) for name in SHOWN]))
     hidden = _encode(_HiddenFields(*[getattr(masked, name) for name in HIDDEN]))
     shown = shown[1 + len(_FIRST) : -1]

@@ -1,0 +1,59 @@
+"""Reports of any number of hosts, as agents send them; each is a little newer than the last."""
+
+import time
+
+import msgspec
+
+from archnest.demo_fleet import fleet
+from archnest.model.report import EnvEntry
+from bench.load import request
+
+TOKEN = "the-agent-token-of-the-benchmark"
+CONTAINERS = 20
+TEMPLATES = 100
+GENERATIONS = 3
+AGENT = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+
+
+class Reports:
+    """Of 20 containers each, masked as an agent sends them, about 46 KB of JSON.
+
+    Many hosts share their containers' texts, but not their names; from one
+    generation to the next the statistics and states move as a fleet's do.
+    """
+
+    def __init__(self) -> None:
+        now = time.time()
+        hosts = fleet(TEMPLATES, CONTAINERS, now=now)
+        self._bodies = [
+            [_body(host.report(now + 30 * generation), host.host_id) for host in hosts]
+            for generation in range(GENERATIONS)
+        ]
+
+    def body(self, host: int, generation: int) -> bytes:
+        """One host's report."""
+        template = self._bodies[generation % GENERATIONS][host % TEMPLATES]
+        return template.replace(b"@HOST@", b"host-%05d" % host, 1)
+
+    def push(self, host: int, generation: int, path: str = "/api/agents/docker/report") -> bytes:
+        """The request that pushes it."""
+        return request("POST", path, AGENT, self.body(host, generation))
+
+    @property
+    def size(self) -> int:
+        """Bytes of a typical one."""
+        return len(self.body(0, 0))
+
+
+def _body(report: object, host_id: str) -> bytes:
+    extra = [EnvEntry(f"SETTING_{n}", f"a value of usual length, {n}") for n in range(16)]
+    document = msgspec.to_builtins(report)
+    for container in document["containers"]:
+        container["env"] = [
+            *({"key": one.key, "value": one.value} for one in extra),
+            {"key": "DB_PASSWORD", "value": "********"},
+        ]
+        labels = {f"org.example.{n}": "x" * 20 for n in range(6)}
+        container["labels"] = {**(container["labels"] or {}), **labels}
+    document["hostId"] = "@HOST@"
+    return msgspec.json.encode(document)
