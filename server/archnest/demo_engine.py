@@ -131,7 +131,7 @@ class DemoEngine:
         tail = request.query.get("tail", "all")
         last = int(now / LINE_EVERY_S)
         count = min(MAX_LINES, int(tail) if tail.isdigit() else MAX_LINES)
-        since = float(request.query.get("since") or container.started_at)
+        since = float(request.query.get("since") or container.created_at)
         for number in range(max(last - count + 1, int(since / LINE_EVERY_S) + 1), last + 1):
             await response.write(log_frame(service, number))
         while request.query.get("follow") == "1" and container.is_up:
