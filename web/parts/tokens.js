@@ -10,7 +10,7 @@ import { failure, notice } from "./notice.js";
 
 /** @typedef {import("../types.js").AccessToken} AccessToken */
 
-const HEADS = ["Name", "Whose", "Role", "Created", "Expires", "Last used", "Actions"];
+const HEADS = ["Name", "Role", "Whose", "Created", "Expires", "Last used", "Actions"];
 const LIVES = /** @type {[number, string][]} */ ([[30, "30 days"], [90, "90 days"], [365, "1 year"], [1825, "5 years"]]);
 const USUAL_DAYS = 90;
 
@@ -34,7 +34,7 @@ class Tokens {
 
   /** @param {AccessToken[]} tokens */
   table(tokens) {
-    return h("table", { class: "listing" },
+    return h("table", { class: "listing accounts" },
       h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, tokens.map((token) => this.row(token))));
   }
@@ -45,8 +45,8 @@ class Tokens {
     const used = token.lastUsedAt ? [dateTime(token.lastUsedAt), token.lastAddress ? h("small", {}, ` from ${token.lastAddress}`) : null] : "never";
     return h("tr", {},
       h("th", { scope: "row" }, foreign(token.name), h("small", {}, ` anp_${token.id}_…`)),
-      h("td", {}, foreign(token.username)), h("td", {}, token.role), h("td", {}, dateTime(token.createdAt)),
-      h("td", {}, expired ? h("strong", {}, "expired ") : null, dateTime(token.expiresAt)), h("td", {}, used),
+      h("td", {}, token.role), h("td", { "data-title": "Whose" }, foreign(token.username)), h("td", { "data-title": "Created" }, dateTime(token.createdAt)),
+      h("td", { "data-title": "Expires" }, expired ? h("strong", {}, "expired ") : null, dateTime(token.expiresAt)), h("td", { "data-title": "Last used" }, used),
       h("td", {}, h("button", { type: "button", class: "danger", "aria-label": `Revoke ${token.name}`, onclick: () => this.revoke(token) }, "Revoke")));
   }
 
