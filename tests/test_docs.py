@@ -96,6 +96,14 @@ def test_every_relative_link_leads_somewhere(paper: Path) -> None:
     assert [link for link in links if not (paper.parent / link).exists()] == []
 
 
+def test_every_picture_is_shown_and_taken_by_the_script() -> None:
+    present = {path.stem for path in (DOCS / "screenshots").iterdir()}
+    links = [re.findall(r"screenshots/([a-z-]+)\.png\)", read(paper)) for paper in PAPERS]
+    assert {name for names in links for name in names} == present
+    script = read(DOCS / "screenshots.py").lower()
+    assert {name for name in present if f'"{name}"' not in script} == set()
+
+
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
 def test_every_make_target_named_exists(paper: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read(CHECKOUT / "Makefile"), re.MULTILINE))

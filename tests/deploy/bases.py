@@ -1,6 +1,6 @@
 """Base images made of this machine's own programs, where no registry is reachable.
 
-They stand in for `python:slim` and `docker:cli`: busybox for the shell and the
+They stand in for `python:slim` and `alpine`: busybox for the shell and the
 small tools, as in Alpine, and the programs beside it with their libraries.
 """
 
