@@ -44,6 +44,8 @@ from archnest.vitals import Vitals
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 3.0
+LOCK_PATIENCE_S = 2.0
+"""A command holds the folder for a moment; another server holds it for good."""
 MAX_OPEN_FILES = 65_536
 KEEPALIVE_S = 75.0
 SOCKET_NAME = "archnest.sock"
@@ -102,7 +104,7 @@ def serve(config: Config) -> None:
     config = prepared(config)
     logs.configure(config)
     _allow_many_connections()
-    with DataFolderLock(config.data_dir):
+    with DataFolderLock(config.data_dir, LOCK_PATIENCE_S):
         applied = migrate(config.data_dir / DATABASE_NAME, asset_dir("migrations"))
         for name in applied:
             log.info("applied migration %s", name)

@@ -18,10 +18,10 @@ from archnest.api.routes import ROUTES
 from archnest.assets import asset_dir
 from archnest.config import Config, load
 from archnest.errors import Problem, StartRefused
-from archnest.store.backup import backup
+from archnest.store.backup import backup, restore
 from archnest.store.database import DATABASE_NAME
 from archnest.store.lock import DataFolderLock
-from archnest.store.migrate import migrate
+from archnest.store.migrate import migrate, migrations
 
 MAX_PASSWORD_LINE_BYTES = 8_192
 """More than the longest password takes in UTF-8; a cut line is still too long."""
@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "migrate", _migrate, "apply pending migrations and exit")
     copy = _command(commands, "backup", _backup, "write a consistent copy of the database")
     copy.add_argument("file", metavar="FILE", type=Path, help="must not exist yet")
+    back = _command(commands, "restore", _restore, "put a backup in the database's place")
+    back.add_argument("file", metavar="FILE", type=Path, help="what `backup` wrote")
     _command(commands, "openapi", _openapi, "print the OpenAPI document", data_dir=False)
     user = commands.add_parser("user", help="local accounts, also while the server runs")
     _add_user_commands(user.add_subparsers(title="commands", metavar="COMMAND", required=True))
@@ -147,6 +149,16 @@ def _migrate(options: argparse.Namespace) -> None:
 def _backup(options: argparse.Namespace) -> None:
     backup(_config(options).data_dir / DATABASE_NAME, options.file)
     print(f"wrote {printable(str(options.file))}")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    config = app.prepared(_config(options))
+    with DataFolderLock(config.data_dir):
+        newest = len(migrations(asset_dir("migrations")))
+        kept = restore(options.file, config.data_dir / DATABASE_NAME, newest)
+    print(f"restored {printable(str(options.file))}")
+    if kept is not None:
+        print(f"what was there is kept as {printable(str(kept))}")
 
 
 def _openapi(options: argparse.Namespace) -> None:

@@ -1,8 +1,10 @@
-"""A consistent copy of the live database."""
+"""A consistent copy of the live database, and its way back."""
 
 import os
+import shutil
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 
 from archnest.errors import StartRefused
@@ -35,6 +37,65 @@ def backup(database: Path, target: Path) -> None:
         raise StartRefused(f"{target} exists already; a backup never overwrites a file") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def restore(copy: Path, database: Path, newest: int) -> Path | None:
+    """Put a checked copy in the database's place; whoever calls holds the folder's lock.
+
+    Gives where the database that was there is kept, or None. `newest` is the
+    last migration that this program knows. Raises StartRefused; then nothing
+    has changed.
+    """
+    if not copy.is_file():
+        raise StartRefused(f"there is no file {copy}")
+    if database.exists() and copy.samefile(database):
+        raise StartRefused(f"{copy} is the database itself")
+    _check(copy, newest)
+    descriptor, name = tempfile.mkstemp(".part", f".{database.name}.", database.parent)
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        _copy(copy, part)
+        kept = _kept(database)
+        # What stood in the old one's log must not be applied to this one.
+        for end in ("-wal", "-shm"):
+            database.with_name(database.name + end).unlink(missing_ok=True)
+        part.replace(database)
+        _sync(database.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except sqlite3.Error as error:
+        raise StartRefused(f"{copy} cannot be copied: {error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return kept
+
+
+def _check(copy: Path, newest: int) -> None:
+    """Raise StartRefused unless it is a whole database of this program."""
+    connection = sqlite3.connect(copy.absolute().as_uri() + "?mode=ro", uri=True)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("SELECT count(*) FROM docker_agent_reports").fetchone()
+    except sqlite3.Error as error:
+        raise StartRefused(f"{copy} is not a database of archnest: {error}") from None
+    finally:
+        connection.close()
+    if version > newest:
+        raise StartRefused(f"{copy} was written by a newer archnest: upgrade this one first")
+
+
+def _kept(database: Path) -> Path | None:
+    """Keep what stands there, with its log, under another name."""
+    if not database.exists():
+        return None
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    kept = database.with_name(f"{database.stem}-replaced-{stamp}.db")
+    for end in ("-wal", ""):
+        one = database.with_name(database.name + end)
+        if one.exists():
+            shutil.copyfile(one, kept.with_name(kept.name + end))
+            kept.with_name(kept.name + end).chmod(0o600)
+            _sync(kept.with_name(kept.name + end), os.O_RDONLY)
+    return kept
 
 
 def _copy(database: Path, part: Path) -> None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archnest.errors import StartRefused
+from archnest.store.backup import backup
+
+KEPT_COPIES = 3
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def _apply(connection: sqlite3.Connection, known: list[Migration], database: Pat
             f"the database {database} was written by a newer archnest (version {current},"
             f" this program knows {len(known)}); upgrade archnest"
         )
+    if 0 < current < len(known):
+        _keep_copy(database, current)
     applied = []
     for migration in known[current:]:
         connection.execute("BEGIN IMMEDIATE")
@@ -100,3 +105,16 @@ def _apply(connection: sqlite3.Connection, known: list[Migration], database: Pat
             raise
         applied.append(migration.name)
     return applied
+
+
+def _keep_copy(database: Path, version: int) -> None:
+    """Copy the database as it is before it is changed; the last KEPT_COPIES stay.
+
+    Raises StartRefused when it cannot be copied: then nothing is changed.
+    """
+    copy = database.with_name(f"{database.stem}-before-{version + 1:04}.db")
+    copy.unlink(missing_ok=True)
+    backup(database, copy)
+    copies = sorted(database.parent.glob(f"{database.stem}-before-[0-9][0-9][0-9][0-9].db"))
+    for old in copies[:-KEPT_COPIES]:
+        old.unlink()
