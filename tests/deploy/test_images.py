@@ -90,12 +90,18 @@ def until(found: Callable[[], Any], what: Callable[[], str]) -> Any:
     return value
 
 
+def wait_until_listening(server: Compose) -> None:
+    """Return once it says that it serves."""
+    until(lambda: " is at http://" in server.logs(), server.logs)
+
+
 @pytest.fixture(scope="module")
 def server(engine: Engine, server_image: str) -> Iterator[Compose]:
     """The running server, published on every address of this machine."""
     settings = {"PUBLISH": str(free_port()), "ARCHNEST_AGENT_TOKEN": AGENT_TOKEN}
     compose = Compose(engine, DEPLOY / "server" / "compose.yaml", settings)
     compose.up()
+    wait_until_listening(compose)
     yield compose
     compose("down", "--volumes")
 
@@ -121,7 +127,7 @@ def agent(engine: Engine, agent_image: str, server: Compose, tmp_path: Path) -> 
 def test_the_server_becomes_healthy_and_runs_as_nobody_special(
     engine: Engine, server: Compose
 ) -> None:
-    until(lambda: "Make the first admin at" in server.logs(), server.logs)
+    assert "Make the first admin at" in server.logs()
     (check,) = json.loads(
         engine.docker("inspect", "-f", "[{{json .Config.Healthcheck.Test}}]", server.container)
     )
@@ -147,6 +153,7 @@ def test_the_server_keeps_its_data_and_ends_cleanly(engine: Engine, server: Comp
     assert server.state()["ExitCode"] == 0
     server("rm", "--force")
     server.up()
+    wait_until_listening(server)
     assert "ada" in engine.docker("exec", server.container, "archnest", "user", "list")
 
 
