@@ -19,7 +19,7 @@ class Tokens {
     this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Access tokens" });
     this.made = h("div", { role: "status" });
     this.node = h("section", {}, h("h2", {}, "Access tokens"),
-      h("p", {}, "For scripts and Prometheus: a program shows the token in place of your password. It may do what its role may, except sign in, change accounts or make tokens. Changing your password leaves tokens as they are."),
+      h("p", {}, "For scripts and Prometheus: a program shows the token in place of your password. It may do what its role may, except sign in, open terminals, change accounts or make tokens. Changing your password leaves tokens as they are."),
       this.list, this.made, this.makeForm());
   }
 
