@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 MAX_DETAIL = 1_000
 MAX_PAGE = 200
+FAILURE_EVERY_S = 60.0
+FAILURES_AT_ONCE = 60
+"""Failed sign-ins kept in a burst; guessing must not push out what people did."""
 
 
 class Audit:
@@ -26,11 +29,32 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._failures_left = float(FAILURES_AT_ONCE)
+        self._failures_at = 0.0
+        self._unrecorded = 0
 
     async def record(self, act: Act, outcome: Outcome = "done", detail: str | None = None) -> None:
         """Keep an act that is over."""
         now = rfc3339(time.time())
         await insert_entry(self._database, act, now, now, outcome, _cut(detail))
+
+    async def record_failure(self, act: Act, detail: str, now: float) -> None:
+        """Keep a failed sign-in, or only count it when there are too many.
+
+        One a minute is kept in the long run, so that a month of guessing fits
+        in the record beside everything else; the next one kept tells the count.
+        """
+        earned = max(now - self._failures_at, 0.0) / FAILURE_EVERY_S
+        self._failures_left = min(self._failures_left + earned, float(FAILURES_AT_ONCE))
+        self._failures_at = now
+        if self._failures_left < 1:
+            self._unrecorded += 1
+            return
+        self._failures_left -= 1
+        if self._unrecorded:
+            detail = f"{detail}; {self._unrecorded} more failed before, not recorded"
+            self._unrecorded = 0
+        await self.record(act, "failed", detail)
 
     async def begin(self, act: Act) -> int:
         """Keep an act that now begins; its id is for `end`."""

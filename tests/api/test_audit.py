@@ -1,11 +1,15 @@
 """The record of what people did, as admins read it."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 
 from archnest import keys
+from archnest.audit import FAILURE_EVERY_S, FAILURES_AT_ONCE
 from archnest.model.audit import Act
 from tests.conftest import Client
+from tests.factories import ADMIN, report
 
 Headers = dict[str, str]
 
@@ -50,3 +54,59 @@ async def test_words_that_are_no_number_are_refused(
     client: Client, admin: Headers, query: str
 ) -> None:
     assert (await client.get(f"/api/audit?{query}", headers=admin)).status == 400
+
+
+async def acts(client: Client, admin: Headers) -> list[tuple[str | None, str, str | None, str]]:
+    """What is recorded, the oldest first."""
+    page = await (await client.get("/api/audit?limit=200", headers=admin)).json()
+    told = [(one["actor"], one["action"], one["target"], one["outcome"]) for one in page["entries"]]
+    return told[::-1]
+
+
+async def test_sign_ins_are_recorded_without_names_that_nobody_has(
+    client: Client, admin: Headers
+) -> None:
+    for username in (ADMIN[0], "my secret password"):
+        body = {"username": username, "password": "wrong password"}
+        assert (await client.post("/api/auth/login", json=body)).status == 401
+    assert await acts(client, admin) == [
+        (ADMIN[0], "session.login", None, "done"),
+        (None, "session.login", ADMIN[0], "failed"),
+        (None, "session.login", None, "failed"),
+    ]
+
+
+async def test_changes_of_accounts_are_recorded_without_passwords(
+    client: Client, admin: Headers
+) -> None:
+    new = {"username": "grace", "password": "a password of hers", "role": "member"}
+    assert (await client.post("/api/users", json=new, headers=admin)).status == 201
+    change = {"password": "another of hers", "role": "admin"}
+    await client.patch("/api/users/grace", json=change, headers=admin)
+    await client.delete("/api/users/grace", headers=admin)
+    assert (await acts(client, admin))[1:] == [
+        (ADMIN[0], f"user.{verb}", "grace", "done") for verb in ("add", "change", "remove")
+    ]
+    text = await (await client.get("/api/audit", headers=admin)).text()
+    assert "of hers" not in text
+
+
+async def test_a_forgotten_host_is_recorded(
+    client: Client, admin: Headers, push: Callable[..., Awaitable[ClientResponse]]
+) -> None:
+    await push(report("vm-1"))
+    await client.delete("/api/agents/docker/hosts/vm-1", headers=admin)
+    newest = (await (await client.get("/api/audit", headers=admin)).json())["entries"][0]
+    assert (newest["action"], newest["hostId"]) == ("host.forget", "vm-1")
+
+
+async def test_guessing_does_not_fill_the_record(
+    client: Client, admin: Headers, application: web.Application
+) -> None:
+    audit, guess = application[keys.AUDIT], Act(None, "192.0.2.7", "session.login")
+    for _ in range(FAILURES_AT_ONCE + 30):
+        await audit.record_failure(guess, "unknown user", now=1000.0)
+    assert len(await acts(client, admin)) == FAILURES_AT_ONCE + 1
+    await audit.record_failure(guess, "unknown user", now=1000.0 + FAILURE_EVERY_S)
+    newest = (await (await client.get("/api/audit", headers=admin)).json())["entries"][0]
+    assert newest["detail"] == "unknown user; 30 more failed before, not recorded"

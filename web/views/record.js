@@ -47,7 +47,7 @@ function row(entry) {
   const on = [entry.target, entry.hostId].filter((text) => text !== null);
   return h("tr", {},
     h("td", {}, h("time", { datetime: entry.at, title: entry.at }, dateTime(entry.at))),
-    h("td", {}, entry.actor === null ? "command line" : foreign(entry.actor), entry.token === null ? null : h("small", {}, " with token ", foreign(entry.token))),
+    h("td", {}, entry.actor === null ? (entry.address === null ? "command line" : "not signed in") : foreign(entry.actor), entry.token === null ? null : h("small", {}, " with token ", foreign(entry.token))),
     h("td", {}, entry.address ?? "—"),
     h("td", {}, h("code", {}, entry.action)),
     h("td", {}, on.length ? foreign(on.join(" on ")) : "—"),

@@ -4,6 +4,8 @@ import msgspec
 from aiohttp import web
 
 from archnest import keys
+from archnest.api.client import act
+from archnest.auth.access import Identity
 from archnest.errors import NotFound
 from archnest.feed import Encoded
 from archnest.fleet import Entry, Fleet
@@ -39,10 +41,11 @@ async def show_agent_container(request: web.Request, host_id: str, container_id:
     return _entry(request.app[keys.FLEET], host_id).picture.find(container_id)
 
 
-async def forget_agent_host(request: web.Request, host_id: str) -> None:
+async def forget_agent_host(request: web.Request, host_id: str, identity: Identity) -> None:
     """Forget a host that is gone; its next report would bring it back."""
     _entry(request.app[keys.FLEET], host_id)
     await request.app[keys.INGEST].forget(host_id)
+    await request.app[keys.AUDIT].record(act(request, identity, "host.forget", host_id))
 
 
 def _entry(fleet: Fleet, host_id: str) -> Entry:

@@ -35,20 +35,20 @@ def client_address(request: web.Request, trusted: Sequence[IPNetwork]) -> Addres
 
 def act(
     request: web.Request,
-    identity: Identity,
+    identity: Identity | None,
     action: str,
     host_id: str | None = None,
     target: str | None = None,
 ) -> Act:
-    """Who does what from where, for the record."""
+    """Who does what from where, for the record; without an identity nobody proved who."""
     address = request[keys.CLIENT_ADDRESS]
     return Act(
-        identity.username or None,
+        (identity.username or None) if identity else None,
         str(address) if address is not None else None,
         action,
         host_id,
         target,
-        identity.token_name,
+        identity.token_name if identity else None,
     )
 
 

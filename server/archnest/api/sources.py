@@ -5,6 +5,8 @@ import time
 from aiohttp import web
 
 from archnest import keys
+from archnest.api.client import act
+from archnest.auth.access import Identity
 from archnest.model.source import NewSource, Source, SourceChange, SourceList, SourceTest
 from archnest.pollers import examined
 
@@ -14,9 +16,11 @@ async def list_sources(request: web.Request) -> SourceList:
     return SourceList(request.app[keys.POLLERS].sources())
 
 
-async def add_source(request: web.Request, body: NewSource) -> Source:
+async def add_source(request: web.Request, body: NewSource, identity: Identity) -> Source:
     """Add a source; its host appears once its engine answers."""
-    return await request.app[keys.POLLERS].add(body, now=time.time())
+    source = await request.app[keys.POLLERS].add(body, now=time.time())
+    await request.app[keys.AUDIT].record(act(request, identity, "source.add", source.host_id))
+    return source
 
 
 async def test_source(request: web.Request, body: NewSource) -> SourceTest:
@@ -24,11 +28,16 @@ async def test_source(request: web.Request, body: NewSource) -> SourceTest:
     return await examined(body)
 
 
-async def change_source(request: web.Request, host_id: str, body: SourceChange) -> Source:
+async def change_source(
+    request: web.Request, host_id: str, body: SourceChange, identity: Identity
+) -> Source:
     """Change how a source is reached, or accept its new host key."""
-    return await request.app[keys.POLLERS].change(host_id, body)
+    source = await request.app[keys.POLLERS].change(host_id, body)
+    await request.app[keys.AUDIT].record(act(request, identity, "source.change", host_id))
+    return source
 
 
-async def remove_source(request: web.Request, host_id: str) -> None:
+async def remove_source(request: web.Request, host_id: str, identity: Identity) -> None:
     """Forget a source and its host."""
     await request.app[keys.POLLERS].remove(host_id)
+    await request.app[keys.AUDIT].record(act(request, identity, "source.remove", host_id))

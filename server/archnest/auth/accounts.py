@@ -149,6 +149,11 @@ class Accounts:
                 raise WrongCredentials("the account was changed meanwhile")
             return made
 
+    async def known_name(self, username: str) -> str | None:
+        """The account's name as it is written, or None when there is none."""
+        user = await store.user_named(self._database, username)
+        return user.username if user is not None else None
+
     async def list_users(self) -> AccountList:
         """Every account."""
         return AccountList(await store.all_users(self._database))
