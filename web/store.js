@@ -123,7 +123,7 @@ function apply(changes) {
 function rowsOf(host, containers) {
   const times = /** @type {Map<string, number>} */ (new Map());
   return containers.map((container) => {
-    const name = `${host.hostId}/${container.goneAt ? "gone/" : ""}${container.name || container.id}`;
+    const name = `${host.hostId}/${container.name || container.id}`;
     const before = times.get(name) ?? 0;
     times.set(name, before + 1);
     return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)) };
