@@ -23,7 +23,8 @@ async def act(client: Client, who: Headers, action: str, **fields: Any) -> Any:
 
 
 async def record(client: Client, admin: Headers) -> Any:
-    return (await (await client.get("/api/audit", headers=admin)).json())["entries"]
+    entries = (await (await client.get("/api/audit", headers=admin)).json())["entries"]
+    return [one for one in entries if one["action"].startswith("container.")]
 
 
 async def shows(client: Client, admin: Headers, state: str) -> bool:
