@@ -256,7 +256,7 @@ def test_a_backup_is_written_once(with_users: Command, tmp_path: Path) -> None:
 def test_a_holder_of_the_folder_that_never_answers_is_told(
     with_users: Command, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archnest.accounts_admin.PATIENCE_S", 0.2)
+    monkeypatch.setattr("archnest.data_folder.PATIENCE_S", 0.2)
     with DataFolderLock(data_dir):
         assert_fails(with_users("user", "list"), "does not answer on its socket")
 

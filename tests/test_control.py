@@ -61,3 +61,32 @@ async def test_an_added_user_signs_in_and_a_removed_one_is_out_at_once(
 async def test_the_socket_is_private(url: str, data_dir: Path) -> None:
     assert data_dir.stat().st_mode & 0o077 == 0
     assert (data_dir / "archnest.sock").stat().st_mode & 0o077 == 0
+
+
+async def token(data_dir: Path, *words: str) -> str:
+    """Run `archnest token`; what it prints."""
+    command = [ARCHNEST, "token", *words, "--data-dir", str(data_dir)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode().strip()
+
+
+async def test_a_hosts_token_is_made_used_and_revoked_from_the_command_line(
+    url: str, data_dir: Path
+) -> None:
+    made = await token(data_dir, "create", "nas")
+    report, path = {"hostId": "nas", "containers": []}, f"{url}/api/agents/docker/report"
+    async with aiohttp.ClientSession(headers=bearer(made)) as session:
+        assert (await session.post(path, json=report)).status == 200
+        assert "last used: 2" in await token(data_dir, "list")
+        await token(data_dir, "revoke", made.split("_")[1])
+        assert (await session.post(path, json=report)).status == 503
+
+
+async def test_tokens_are_made_without_a_server_too(data_dir: Path) -> None:
+    made = await token(data_dir, "create", "nas")
+    [line] = (await token(data_dir, "list")).splitlines()
+    assert line.split("\t")[:2] == [made.split("_")[1], "nas"]
+    await token(data_dir, "revoke", made.split("_")[1])
+    assert "revoked: 2" in await token(data_dir, "list")

@@ -16,7 +16,7 @@ SERVICES = {"links", "turns", "ingest", "fleet", "feed", "picture"}
 BELOW_API = (
     GROUND
     | SERVICES
-    | {"exposition", "vitals", "scrapes"}
+    | {"exposition", "vitals", "scrapes", "refusals"}
     | {"audit", "streams", "pollers", "terminals", "store", "sources", "auth", "openapi", "keys"}
 )
 SERVER = BELOW_API | {"api", "logs"}
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(SERVICES, GROUND | SERVICES | {"store", "sources", "auth"}),
     "pollers": GROUND | {"ingest", "fleet", "picture", "store", "sources"},
     "streams": GROUND,
+    "refusals": GROUND,
     "audit": GROUND | {"store"},
     "terminals": GROUND | {"audit", "auth", "pollers", "sources", "streams"},
     "openapi": GROUND | {"auth", "archnest"},
@@ -40,8 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": GROUND,
     "api": BELOW_API,
     "app": SERVER | {"archnest"},
-    "accounts_admin": GROUND | {"store", "auth", "app"},
-    "cli": SERVER | {"app", "accounts_admin", "archnest"},
+    "data_folder": GROUND | {"store", "app"},
+    **dict.fromkeys(("accounts_admin", "tokens_admin"), GROUND | {"auth", "data_folder"}),
+    "cli": SERVER | {"app", "accounts_admin", "tokens_admin", "archnest"},
     "__main__": {"cli"},
     "archnest": set(),
     # Programs that start the server as others do: from outside.

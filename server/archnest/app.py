@@ -21,17 +21,19 @@ from archnest.api.documentation import documentation_route
 from archnest.api.endpoint import is_declared
 from archnest.api.middleware import add_policy, count_response, problems
 from archnest.api.page import asset_routes
-from archnest.api.routes import ACCOUNT_PATHS, ROUTES
-from archnest.assets import asset_dir
+from archnest.api.routes import COMMAND_PATHS, ROUTES
+from archnest.assets import agent_version, asset_dir
 from archnest.audit import Audit
 from archnest.auth.access import Gate
 from archnest.auth.accounts import Accounts
+from archnest.auth.agent_tokens import AgentTokens
 from archnest.config import Config, with_secrets
 from archnest.errors import StartRefused
 from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.pollers import Pollers
+from archnest.refusals import Refusals
 from archnest.scrapes import Scrapes
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.lock import DataFolderLock
@@ -66,6 +68,7 @@ def make_app(config: Config) -> web.Application:
     """
     app = web.Application(middlewares=[problems])
     app[keys.CONFIG] = config
+    app[keys.AGENT_VERSION] = agent_version()
     app[keys.STREAMS] = Streams()
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
@@ -78,7 +81,7 @@ def make_app(config: Config) -> web.Application:
 
 
 def make_control_app(app: web.Application) -> web.Application:
-    """The accounts' routes over a running server's state, for the control socket.
+    """The commands' routes over a running server's state, for the control socket.
 
     A command knows the data folder, but not the base path that the server was
     started with.
@@ -86,9 +89,10 @@ def make_control_app(app: web.Application) -> web.Application:
     control = web.Application(middlewares=[problems])
     control[keys.CONFIG] = app[keys.CONFIG]
     control[keys.ACCOUNTS] = app[keys.ACCOUNTS]
+    control[keys.AGENT_TOKENS] = app[keys.AGENT_TOKENS]
     control[keys.GATE] = app[keys.GATE]
     control[keys.AUDIT] = app[keys.AUDIT]
-    control.add_routes([route.as_aiohttp("/") for route in ROUTES if route.path in ACCOUNT_PATHS])
+    control.add_routes([route.as_aiohttp("/") for route in ROUTES if route.path in COMMAND_PATHS])
     return control
 
 
@@ -159,6 +163,8 @@ async def _serve(config: Config) -> None:
         control = await _running(make_control_app(app), stack)
         await web.SockSite(control, _control_socket(config)).start()
         _announce(config, app[keys.ACCOUNTS])
+        if config.agent_token is None and not app[keys.AGENT_TOKENS]:
+            log.warning("there is no agent token yet: add a host on the page")
         await stopping.wait()
         log.info("stopping")
 
@@ -230,8 +236,6 @@ def _announce(config: Config, accounts: Accounts) -> None:
         lines.append(f"Make the first admin at {address}#/setup?code={accounts.setup_code}")
     # In one write, so that who reads the first line through a pipe has them all.
     print("\n".join(lines), flush=True)
-    if config.agent_token is None:
-        log.warning("ARCHNEST_AGENT_TOKEN is not set: no report is taken")
 
 
 async def _end_streams(app: web.Application) -> None:
@@ -250,16 +254,26 @@ async def _fleet(app: web.Application) -> AsyncIterator[None]:
     fleet = Fleet(app[keys.CONFIG].stale_after_ms)
     await fleet.load(app[keys.DATABASE], now=time.time())
     app[keys.FLEET] = fleet
-    app[keys.FEED] = Feed(fleet)
+    app[keys.FEED] = Feed(fleet, app[keys.AGENT_VERSION])
     yield
 
 
 async def _accounts(app: web.Application) -> AsyncIterator[None]:
     config = app[keys.CONFIG]
-    async with Accounts.open(config, app[keys.DATABASE]) as accounts:
+    database = app[keys.DATABASE]
+    async with (
+        Accounts.open(config, database) as accounts,
+        AgentTokens.open(database, time.time()) as agent_tokens,
+    ):
         app[keys.ACCOUNTS] = accounts
+        app[keys.AGENT_TOKENS] = agent_tokens
+        app[keys.REFUSALS] = Refusals()
         app[keys.GATE] = Gate(
-            config.agent_token, config.ingest_allow, accounts.sessions, accounts.access_tokens
+            config.agent_token,
+            config.ingest_allow,
+            accounts.sessions,
+            accounts.access_tokens,
+            agent_tokens,
         )
         yield
 

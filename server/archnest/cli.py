@@ -22,6 +22,7 @@ from archnest.store.backup import backup, restore
 from archnest.store.database import DATABASE_NAME
 from archnest.store.lock import DataFolderLock
 from archnest.store.migrate import migrate, migrations
+from archnest.tokens_admin import TokensAdmin, check_host_id
 
 MAX_PASSWORD_LINE_BYTES = 8_192
 """More than the longest password takes in UTF-8; a cut line is still too long."""
@@ -90,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "openapi", _openapi, "print the OpenAPI document", data_dir=False)
     user = commands.add_parser("user", help="local accounts, also while the server runs")
     _add_user_commands(user.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    token = commands.add_parser("token", help="agents' own tokens, also while the server runs")
+    _add_token_commands(token.add_subparsers(title="commands", metavar="COMMAND", required=True))
     return parser
 
 
@@ -104,6 +107,14 @@ def _add_user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     _add_password_option(passwd)
     remove = _command(commands, "remove", _user_remove, "remove an account")
     remove.add_argument("name", metavar="NAME")
+
+
+def _add_token_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    create = _command(commands, "create", _token_create, "make a token that reports for one host")
+    create.add_argument("host_id", metavar="HOSTID")
+    _command(commands, "list", _token_list, "list the tokens")
+    revoke = _command(commands, "revoke", _token_revoke, "end a token with its next report")
+    revoke.add_argument("token_id", metavar="ID", help="as `token list` shows it")
 
 
 def _command(
@@ -193,12 +204,37 @@ def _user_remove(options: argparse.Namespace) -> None:
     print(f"removed {options.name}")
 
 
+def _token_create(options: argparse.Namespace) -> None:
+    check_host_id(options.host_id)
+    print(asyncio.run(TokensAdmin(_folder(options, may_create=True)).create(options.host_id)))
+    print("It is shown only now: it is the agent's ARCHNEST_AGENT_TOKEN.", file=sys.stderr)
+
+
+def _token_list(options: argparse.Namespace) -> None:
+    for token in asyncio.run(TokensAdmin(_folder(options)).list()):
+        used = f"last used: {token.last_used_at or 'never'}"
+        if token.last_address:
+            used += f" from {token.last_address}"
+        state = f"revoked: {token.revoked_at}" if token.revoked_at else used
+        print(f"{token.id}\t{token.host_id}\tcreated: {token.created_at}\t{state}")
+
+
+def _token_revoke(options: argparse.Namespace) -> None:
+    asyncio.run(TokensAdmin(_folder(options)).revoke(options.token_id))
+    print(f"revoked {options.token_id}")
+
+
 def _admin(options: argparse.Namespace, *, may_create: bool = False) -> AccountsAdmin:
+    return AccountsAdmin(_folder(options, may_create=may_create))
+
+
+def _folder(options: argparse.Namespace, *, may_create: bool = False) -> Config:
+    """The settings with the data folder prepared; raises StartRefused where there is none."""
     config = _config(options)
     database = config.data_dir / DATABASE_NAME
     if not may_create and not database.is_file():
         raise StartRefused(f"there is no database at {database}: name its folder with --data-dir")
-    return AccountsAdmin(app.prepared(config))
+    return app.prepared(config)
 
 
 def _new_password(options: argparse.Namespace) -> str:

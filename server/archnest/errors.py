@@ -53,6 +53,25 @@ class WrongAgentToken(Problem):
     title = "The agent token is missing or wrong"
 
 
+class RevokedAgentToken(WrongAgentToken):
+    """The agent token was right until it was revoked; tells the host it was for."""
+
+    slug = "revoked-agent-token"
+    title = "The agent token was revoked"
+
+    def __init__(self, host_id: str) -> None:
+        super().__init__(f"this token of {host_id} was revoked: make another one on the page")
+        self.host_id = host_id
+
+
+class WrongHost(Problem):
+    """The agent token is for another host than the report."""
+
+    status = 403
+    slug = "wrong-host"
+    title = "The agent token is for another host"
+
+
 class NotAllowed(Problem):
     """Known, but not entitled."""
 
@@ -150,7 +169,7 @@ class TooManyStreams(Problem):
 
 
 class IngestDisabled(Problem):
-    """No agent token is configured, so no report can be taken."""
+    """There is no agent token at all, so no report can be taken."""
 
     status = 503
     slug = "ingest-disabled"

@@ -49,8 +49,9 @@ class Encoded(Generic[T]):
 class Feed:
     """Answers polls from the fleet; equal questions at one revision share one answer."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, agent_version: str) -> None:
         self._fleet = fleet
+        self._agent_version = agent_version
         self._revision = ""
         self._answers: dict[str, asyncio.Task[Encoded[Any]]] = {}
 
@@ -102,8 +103,12 @@ class Feed:
         )
 
     def _encoded(self, revision: str, rest: dict[str, object]) -> Encoded[Any]:
-        stale_after_ms = self._fleet.stale_after_ms
-        return Encoded(_encode({"revision": revision, "staleAfterMs": stale_after_ms, **rest}))
+        head = {
+            "revision": revision,
+            "staleAfterMs": self._fleet.stale_after_ms,
+            "agentVersion": self._agent_version,
+        }
+        return Encoded(_encode({**head, **rest}))
 
 
 def _gzip(body: bytes) -> bytes:

@@ -97,12 +97,19 @@ class Ingest:
         return Receipt(picture.host_id, rfc3339(picture.received_at), len(picture.names))
 
     async def forget(self, host_id: str) -> None:
-        """Forget a host with all its containers; raises NotFound, StoreUnavailable."""
+        """Forget a host with all its containers.
+
+        Raises StoreUnavailable and what `check_forgettable` does.
+        """
+        self.check_forgettable(host_id)
+        await self._apply(host_id, None)
+
+    def check_forgettable(self, host_id: str) -> None:
+        """Raise NotFound, or Conflict while an engine speaks for the host too."""
         if self._fleet.get(host_id) is None:
             raise NotFound("no host has this id")
         if host_id in self._links:
             raise Conflict("an engine speaks for this host too: remove its source first")
-        await self._apply(host_id, None)
 
     def link(self, host_id: str, kind: str) -> None:
         """Let an engine, asked in this way, speak for the host of an agent too."""

@@ -5,13 +5,15 @@ from ipaddress import IPv4Address, IPv6Address
 from aiohttp import web
 
 from archnest.audit import Audit
-from archnest.auth.access import Gate
+from archnest.auth.access import AgentIdentity, Gate
 from archnest.auth.accounts import Accounts
+from archnest.auth.agent_tokens import AgentTokens
 from archnest.config import Config
 from archnest.feed import Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.pollers import Pollers
+from archnest.refusals import Refusals
 from archnest.scrapes import Scrapes
 from archnest.store.database import Database
 from archnest.store.readiness import Readiness
@@ -20,6 +22,7 @@ from archnest.terminals import Terminals
 from archnest.vitals import Vitals
 
 CONFIG = web.AppKey("CONFIG", Config)
+AGENT_VERSION = web.AppKey("AGENT_VERSION", str)
 DATABASE = web.AppKey("DATABASE", Database)
 READINESS = web.AppKey("READINESS", Readiness)
 FLEET = web.AppKey("FLEET", Fleet)
@@ -27,6 +30,8 @@ FEED = web.AppKey("FEED", Feed)
 AUDIT = web.AppKey("AUDIT", Audit)
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
+AGENT_TOKENS = web.AppKey("AGENT_TOKENS", AgentTokens)
+REFUSALS = web.AppKey("REFUSALS", Refusals)
 POLLERS = web.AppKey("POLLERS", Pollers)
 STREAMS = web.AppKey("STREAMS", Streams)
 TERMINALS = web.AppKey("TERMINALS", Terminals)
@@ -39,6 +44,9 @@ CLIENT_ADDRESS: web.RequestKey[IPv4Address | IPv6Address | None] = web.RequestKe
     IPv4Address | IPv6Address | None,  # type: ignore[arg-type]
 )
 """The client's address after trusted proxies; None on the control socket."""
+
+AGENT: web.RequestKey[AgentIdentity] = web.RequestKey("AGENT", AgentIdentity)
+"""Which agent reports, once its token is right."""
 
 PROBLEM = web.ResponseKey("PROBLEM", str)
 """The kind of problem that an answer tells."""

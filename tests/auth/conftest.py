@@ -6,6 +6,7 @@ import argon2
 import pytest
 
 from archnest.auth.access_tokens import AccessTokens
+from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
 from archnest.config import Config
@@ -35,6 +36,13 @@ def sessions(config: Config, database: Database) -> Sessions:
 async def access_tokens(database: Database) -> AsyncIterator[AccessTokens]:
     """No access token yet."""
     async with AccessTokens.open(database, NOW) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def agent_tokens(database: Database) -> AsyncIterator[AgentTokens]:
+    """No agent's token yet."""
+    async with AgentTokens.open(database, NOW) as opened:
         yield opened
 
 

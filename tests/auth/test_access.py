@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from archnest.auth.access import Access, Gate, Identity
 from archnest.auth.access_tokens import AccessTokens
+from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.sessions import Sessions
 from archnest.config import PRIVATE_NETWORKS
 from archnest.errors import (
@@ -28,8 +29,8 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
 @pytest.fixture
-def gate(sessions: Sessions, access_tokens: AccessTokens) -> Gate:
-    return Gate(TOKEN, PRIVATE, sessions, access_tokens)
+def gate(sessions: Sessions, access_tokens: AccessTokens, agent_tokens: AgentTokens) -> Gate:
+    return Gate(TOKEN, PRIVATE, sessions, access_tokens, agent_tokens)
 
 
 async def authorization(sessions: Sessions, user: UserRow) -> str:
@@ -43,10 +44,10 @@ async def test_the_right_token_from_an_allowed_network_is_let_in(gate: Gate) -> 
 
 
 async def test_without_a_configured_token_nothing_is_let_in(
-    sessions: Sessions, access_tokens: AccessTokens
+    sessions: Sessions, access_tokens: AccessTokens, agent_tokens: AgentTokens
 ) -> None:
     for unset in (None, ""):
-        gate = Gate(unset, PRIVATE, sessions, access_tokens)
+        gate = Gate(unset, PRIVATE, sessions, access_tokens, agent_tokens)
         for address in (HERE, OUTSIDE, None):
             for header in (RIGHT, "Bearer ", None):
                 with pytest.raises(IngestDisabled):

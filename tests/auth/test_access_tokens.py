@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archnest.auth import access_tokens as tokens_module
+from archnest.auth import last_uses
 from archnest.auth.access import Access, Gate
 from archnest.auth.access_tokens import AccessTokens, expiry
+from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.secret_tokens import hash_of, id_of, is_right, mint
 from archnest.auth.sessions import Sessions
 from archnest.errors import Conflict, NotAllowed, NotSignedIn
@@ -89,7 +90,7 @@ async def test_tokens_and_their_last_use_survive_a_restart(
 async def test_the_last_use_is_written_while_the_server_runs(
     database: Database, ada: UserRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens_module, "NOTE_S", 0.01)
+    monkeypatch.setattr(last_uses, "NOTE_S", 0.01)
     async with AccessTokens.open(database, NOW) as tokens:
         tokens.find(await made(tokens, ada), "192.0.2.7", NOW + 60)
         async with asyncio.timeout(10):
@@ -125,9 +126,9 @@ async def test_an_account_has_only_so_many(access_tokens: AccessTokens, ada: Use
 
 
 async def test_the_gate_knows_a_programs_role_and_where_a_session_is_needed(
-    access_tokens: AccessTokens, sessions: Sessions, ada: UserRow
+    access_tokens: AccessTokens, agent_tokens: AgentTokens, sessions: Sessions, ada: UserRow
 ) -> None:
-    gate = Gate(None, [], sessions, access_tokens)
+    gate = Gate(None, [], sessions, access_tokens, agent_tokens)
     created = await access_tokens.create(ada, "reader", "member", expiry(1), NOW)
     assert created is not None
     header = f"Bearer {created[0]}"

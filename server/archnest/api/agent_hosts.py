@@ -1,5 +1,7 @@
 """Hosts that push reports, and their latest ones, as the report schema has them."""
 
+import time
+
 import msgspec
 from aiohttp import web
 
@@ -42,9 +44,17 @@ async def show_agent_container(request: web.Request, host_id: str, container_id:
 
 
 async def forget_agent_host(request: web.Request, host_id: str, identity: Identity) -> None:
-    """Forget a host that is gone; its next report would bring it back."""
+    """Forget a host that is gone, and revoke its tokens.
+
+    A report with the shared token would bring it back.
+    """
     _entry(request.app[keys.FLEET], host_id)
-    await request.app[keys.INGEST].forget(host_id)
+    ingest = request.app[keys.INGEST]
+    ingest.check_forgettable(host_id)
+    # First, so that no report of its slips in between.
+    await request.app[keys.AGENT_TOKENS].revoke_host(host_id, time.time())
+    await ingest.forget(host_id)
+    request.app[keys.REFUSALS].forget(host_id)
     await request.app[keys.AUDIT].record(act(request, identity, "host.forget", host_id))
 
 

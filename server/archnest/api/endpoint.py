@@ -1,12 +1,13 @@
 """Turns a plain function into an HTTP handler: admit, decode, call, encode.
 
 The function's annotations say everything: `body` is decoded into its struct,
-`identity` is who asks, a parameter named in the path comes from the path and
-any other `str | None` one from the query.
+`identity` is who asks, `agent` which agent reports, a parameter named in the
+path comes from the path and any other `str | None` one from the query.
 """
 
 import inspect
 import re
+import time
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from aiohttp import web
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, check_media_type, read_body
 from archnest.auth.access import Access, Identity
-from archnest.errors import Invalid
+from archnest.errors import Invalid, Problem, RevokedAgentToken
 from archnest.feed import Encoded
 
 Handler = Callable[..., Awaitable[Any]]
@@ -94,7 +95,7 @@ class Route:
     @property
     def query_names(self) -> list[str]:
         """The parameters that come from the query."""
-        known = {"request", "body", "identity", *self.path_names}
+        known = {"request", "body", "identity", "agent", *self.path_names}
         return [name for name in inspect.signature(self.handler).parameters if name not in known]
 
 
@@ -113,6 +114,14 @@ class _Endpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
+        try:
+            return await self._answer(request)
+        except Problem as problem:
+            if self.route.access is Access.AGENT and problem.status < 500:
+                _note_refusal(request, problem)
+            raise
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         arguments = await self._admit(request)
         for name in self._path_names:
             arguments[name] = request.match_info[name]
@@ -131,8 +140,8 @@ class _Endpoint:
         gate = request.app[keys.GATE]
         authorization = request.headers.get("Authorization")
         if access is Access.AGENT:
-            gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
-            return {}
+            request[keys.AGENT] = gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
+            return {"agent": request[keys.AGENT]}
         identity = _local_operator(request) or gate.admit_user(
             authorization,
             access,
@@ -144,6 +153,21 @@ class _Endpoint:
     async def _body(self, request: web.Request) -> Undecoded[Any]:
         check_media_type(request)
         return Undecoded(await read_body(request, self.route.max_bytes(request.app)))
+
+
+def _note_refusal(request: web.Request, problem: Problem) -> None:
+    agent = request.get(keys.AGENT)
+    host_id = problem.host_id if isinstance(problem, RevokedAgentToken) else None
+    if agent is not None:
+        host_id = agent.host_id
+    address = request[keys.CLIENT_ADDRESS]
+    request.app[keys.REFUSALS].note(
+        host_id,
+        str(address) if address is not None else None,
+        problem.slug,
+        problem.detail,
+        time.time(),
+    )
 
 
 def is_declared(handler: object) -> bool:

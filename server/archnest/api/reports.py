@@ -6,11 +6,21 @@ from aiohttp import web
 
 from archnest import keys
 from archnest.api.endpoint import Undecoded
+from archnest.auth.access import AgentIdentity
+from archnest.errors import WrongHost
 from archnest.model.report import Receipt, Report
 
 
-async def create_report(request: web.Request, body: Undecoded[Report]) -> Receipt:
+async def create_report(
+    request: web.Request, body: Undecoded[Report], agent: AgentIdentity
+) -> Receipt:
     """Store a host's report; the host it names becomes visible at once."""
     ingest = request.app[keys.INGEST]
     await ingest.turns.take()
-    return await ingest.accept(body.read(lambda data: ingest.read(data, time.time())))
+    picture = body.read(lambda data: ingest.read(data, time.time()))
+    if agent.token_id is not None:
+        # The body took its time; the host may have been forgotten meanwhile.
+        request.app[keys.AGENT_TOKENS].check_live(agent.token_id)
+        if picture.host_id != agent.host_id:
+            raise WrongHost(f"this token reports for {agent.host_id}, not for {picture.host_id}")
+    return await ingest.accept(picture)

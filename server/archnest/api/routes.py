@@ -9,6 +9,7 @@ from archnest.api import (
     access_tokens,
     actions,
     agent_hosts,
+    agent_tokens,
     audit,
     auth,
     health,
@@ -32,6 +33,9 @@ REPORT = "/api/agents/docker/report"
 AGENT_HOSTS = "/api/agents/docker/hosts"
 AGENT_HOST = AGENT_HOSTS + "/{host_id}"
 AGENT_CONTAINER = AGENT_HOST + "/containers/{container_id}"
+AGENT_TOKENS = "/api/agents/docker/tokens"
+AGENT_TOKEN = AGENT_TOKENS + "/{token_id}"
+REFUSALS = "/api/agents/docker/refusals"
 CONTAINER = "/api/hosts/{host_id}/containers/{container_id}"
 SOURCES = "/api/sources"
 SOURCE = SOURCES + "/{host_id}"
@@ -39,8 +43,8 @@ ACCESS_TOKENS = "/api/auth/tokens"
 ACCESS_TOKEN = ACCESS_TOKENS + "/{token_id}"
 USERS = "/api/users"
 USER = USERS + "/{username}"
-ACCOUNT_PATHS = (USERS, USER)
-"""What `archnest user` asks of a running server."""
+COMMAND_PATHS = (USERS, USER, AGENT_TOKENS, AGENT_TOKEN)
+"""What `archnest user` and `archnest token` ask of a running server."""
 
 _Personal = partial(Route, session_only=True)
 """Terminals, and what a person does about accounts: no program does it with a token."""
@@ -53,6 +57,10 @@ ROUTES = [
     Route("DELETE", AGENT_HOST, agent_hosts.forget_agent_host, Access.ADMIN, status=204),
     Route("GET", AGENT_HOST + "/containers", agent_hosts.show_agent_host, Access.MEMBER),
     Route("GET", AGENT_CONTAINER, agent_hosts.show_agent_container, Access.MEMBER),
+    Route("GET", AGENT_TOKENS, agent_tokens.list_agent_tokens, Access.MEMBER),
+    Route("POST", AGENT_TOKENS, agent_tokens.create_agent_token, Access.ADMIN, status=201),
+    Route("DELETE", AGENT_TOKEN, agent_tokens.revoke_agent_token, Access.ADMIN, status=204),
+    Route("GET", REFUSALS, agent_tokens.list_refusals, Access.MEMBER),
     Route("GET", "/api/hosts", hosts.list_hosts, Access.MEMBER),
     Route("GET", "/api/containers", hosts.list_changes, Access.MEMBER),
     Route("GET", CONTAINER, hosts.show_container, Access.MEMBER),

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from msgspec import Struct
 
 from archnest.auth.access_tokens import AccessTokens, is_access_token
+from archnest.auth.agent_tokens import WRONG, AgentTokens
 from archnest.auth.sessions import Sessions
 from archnest.config import IPNetwork
 from archnest.errors import (
@@ -54,6 +55,17 @@ class Identity(Struct, frozen=True):
         return cls("", "admin", None, float("inf"))
 
 
+class AgentIdentity(Struct, frozen=True):
+    """Which agent reports."""
+
+    host_id: str | None
+    """The one host it may report for; None with the shared token, which may for any."""
+    token_id: str | None
+
+
+SHARED = AgentIdentity(None, None)
+
+
 class Gate:
     """Lets requests in or raises the problem that says why not."""
 
@@ -63,25 +75,36 @@ class Gate:
         ingest_allow: Sequence[IPNetwork],
         sessions: Sessions,
         access_tokens: AccessTokens,
+        agent_tokens: AgentTokens,
     ) -> None:
         self._agent_token = agent_token.encode() if agent_token else None
         # Agents come from few addresses, again and again.
         self._is_allowed = lru_cache(maxsize=4096)(partial(_is_in_one, tuple(ingest_allow)))
         self._sessions = sessions
         self._access_tokens = access_tokens
+        self._agent_tokens = agent_tokens
 
-    def admit_agent(self, address: Address | None, authorization: str | None) -> None:
-        """Raise IngestDisabled, NetworkNotAllowed or WrongAgentToken, in that order."""
-        if self._agent_token is None:
-            raise IngestDisabled("no agent token is configured: set ARCHNEST_AGENT_TOKEN")
+    def admit_agent(self, address: Address | None, authorization: str | None) -> AgentIdentity:
+        """Which agent reports.
+
+        Raises IngestDisabled, NetworkNotAllowed or WrongAgentToken, in that order.
+        """
+        if self._agent_token is None and not self._agent_tokens:
+            raise IngestDisabled(
+                "there is no agent token: add a host on the page, or set ARCHNEST_AGENT_TOKEN"
+            )
         if address is None or not self._is_allowed(address):
             where = address or "an unknown address"
             raise NetworkNotAllowed(
                 f"reports are not taken from {where}: see ARCHNEST_INGEST_ALLOW"
             )
         token = bearer_token(authorization)
-        if token is None or not hmac.compare_digest(token.encode(), self._agent_token):
-            raise WrongAgentToken("send the agent token as Authorization: Bearer TOKEN")
+        if token is None:
+            raise WrongAgentToken(WRONG)
+        if self._agent_token and hmac.compare_digest(token.encode(), self._agent_token):
+            return SHARED
+        own = self._agent_tokens.admit(token, str(address), time.time())
+        return AgentIdentity(own.host_id, own.id)
 
     def admit_user(
         self,

@@ -5,26 +5,21 @@ it ends with its owner. All are held in memory, so that checking one costs a
 hash and a look-up; when it was last used is written once in a while.
 """
 
-import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from archnest.auth.last_uses import LastUses
 from archnest.auth.secret_tokens import hash_of, id_of, is_right, mint
-from archnest.errors import NotFound, StoreUnavailable
+from archnest.errors import NotFound
 from archnest.model.account import Role
 from archnest.store import access_tokens as store
 from archnest.store.access_tokens import TokenRow
 from archnest.store.database import Database
 from archnest.store.users import UserRow
 
-log = logging.getLogger(__name__)
-
 PREFIX = "anp"
-NOTE_S = 60.0
-"""How often last uses are written; a program may ask many times a second."""
 KEPT_EXPIRED_S = 30 * 86_400
 """So long an expired token stays listed, so that its owner sees why a program stopped."""
 
@@ -35,7 +30,7 @@ class AccessTokens:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tokens: dict[str, TokenRow] = {}
-        self._uses: dict[str, tuple[float, str | None]] = {}
+        self._uses = LastUses(database, "access_tokens")
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -44,13 +39,8 @@ class AccessTokens:
         await store.delete_expired_before(database, now - KEPT_EXPIRED_S)
         tokens = cls(database)
         tokens._tokens = {one.id: one for one in await store.all_tokens(database)}
-        task = asyncio.create_task(tokens._note_for_ever(), name="access tokens")
-        try:
+        async with tokens._uses.running():
             yield tokens
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await tokens._note_uses()
 
     async def create(
         self, user: UserRow, name: str, role: Role, expires_at: float, now: float
@@ -84,6 +74,7 @@ class AccessTokens:
     async def revoke(self, token_id: str) -> None:
         """End a token at once."""
         self._tokens.pop(token_id, None)
+        self._uses.forget(token_id)
         await store.delete_token(self._database, token_id)
 
     def drop_user(self, user_id: int, role: Role | None = None) -> None:
@@ -94,38 +85,19 @@ class AccessTokens:
         for one in [one for one in self._tokens.values() if one.user_id == user_id]:
             if role is None or (one.role == "admin" and role != "admin"):
                 del self._tokens[one.id]
+                self._uses.forget(one.id)
 
     def find(self, token: str, address: str | None, now: float) -> TokenRow | None:
         """The live token that this is; None for anything else at all."""
         found = self._tokens.get(id_of(token, PREFIX) or "")
         if found is None or not is_right(token, found.token_hash) or found.expires_at <= now:
             return None
-        self._uses[found.id] = (now, address)
+        self._uses.note(found.id, now, address)
         return found
 
     def _used(self, token: TokenRow) -> TokenRow:
-        used = self._uses.get(token.id)
+        used = self._uses.of(token)
         return replace(token, last_used_at=used[0], last_address=used[1]) if used else token
-
-    async def _note_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(NOTE_S)
-            await self._note_uses()
-
-    async def _note_uses(self) -> None:
-        if not self._uses:
-            return
-        noted = dict(self._uses)
-        try:
-            await store.note_uses(self._database, noted)
-        except StoreUnavailable as error:
-            log.warning("last uses of access tokens were not noted: %s", error)
-            return
-        for token_id, used in noted.items():
-            if token_id in self._tokens:
-                self._tokens[token_id] = self._used(self._tokens[token_id])
-            if self._uses.get(token_id) == used:
-                del self._uses[token_id]
 
 
 def is_access_token(token: str) -> bool:

@@ -58,6 +58,8 @@ class HostList(Struct, rename="camel", frozen=True):
 
     revision: str
     stale_after_ms: int
+    agent_version: str
+    """Of the agent that this server serves; a host's smaller one is to be upgraded."""
     hosts: list[Host]
 
 
@@ -106,6 +108,8 @@ class Changes(Struct, rename="camel", frozen=True):
     revision: str
     full: bool
     stale_after_ms: int
+    agent_version: str
+    """Of the agent that this server serves; a host's smaller one is to be upgraded."""
     hosts: list[HostRows]
     removed: list[str]
 

@@ -1,7 +1,6 @@
 """Access tokens; the row is deleted when the token is revoked."""
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiosqlite
@@ -96,18 +95,6 @@ async def delete_expired_before(db: Database, moment: float) -> None:
     async def work(connection: aiosqlite.Connection) -> None:
         await connection.execute(
             "DELETE FROM access_tokens WHERE expires_at < ?", (rfc3339(moment),)
-        )
-
-    await db.write(work)
-
-
-async def note_uses(db: Database, uses: Mapping[str, tuple[float, str | None]]) -> None:
-    """Keep when and from where tokens were last used, by id."""
-
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.executemany(
-            "UPDATE access_tokens SET last_used_at = ?, last_address = ? WHERE id = ?",
-            [(rfc3339(at), address, token_id) for token_id, (at, address) in uses.items()],
         )
 
     await db.write(work)
