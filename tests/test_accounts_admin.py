@@ -114,7 +114,8 @@ class TestWhileAServerRuns:
 def test_commands_at_once_wait_for_each_other(data_dir: Path) -> None:
     users = [f"user{number}" for number in range(4)]
     running = [begin(data_dir, "add", name, "--password-stdin") for name in users]
-    assert [end(process)[0] for process in running] == [0] * 4
+    ended = [end(process) for process in running]
+    assert [(code, err) for code, _, err in ended] == [(0, "")] * 4
     assert names(data_dir) == users
 
 
