@@ -173,7 +173,7 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
 | ($inspected | map({key: .Id, value: true}) | from_entries) as $known
 | ($errors | split("\n") | map(select(test("no such"; "i")))) as $vanished
 | {hostId: $host_id, hostname: $hostname, agentVersion: $agent_version, reportedAt: $now,
-   engine: $engine,
+   engine: $engine, marks: {bootId: ($boot_id | some), machineId: ($machine_id | some)},
    containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal; $secret) catch ($by_id[$one.Id] | unreadable)]
      + [$seen[] | . as $one | select($known[.id] == null and all($vanished[]; contains($one.id) | not)) | unreadable])}
 JQ
@@ -415,16 +415,29 @@ collect_stats() {
   ask_cli
 }
 
+# read_marks: what tells this machine from a copy of it that has the same
+# ARCHNEST_HOST_ID. machine-id(5) asks not to tell the id itself.
+read_marks() {
+  local id=''
+  boot_id='' machine_id=''
+  { read -r boot_id </proc/sys/kernel/random/boot_id; } 2>/dev/null || true
+  { read -r id </etc/machine-id; } 2>/dev/null || true
+  [[ "$id" =~ ^[0-9a-f]{32}$ ]] || return 0
+  machine_id="$(printf 'archnest:%s' "$id" | sha256sum 2>/dev/null)" || true
+  machine_id="${machine_id%% *}"
+}
+
 # collect_report: the report on stdout.
 collect_report() {
   deadline=$((ends_at - interval_s / 6))
   list_containers
   inspect_containers
   collect_stats
+  read_marks
   deadline="$ends_at"
   bounded jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
     --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
-    --argjson most "$MAX_CONTAINERS" --arg agent_version "$AGENT_VERSION" \
+    --arg boot_id "$boot_id" --arg machine_id "$machine_id" --argjson most "$MAX_CONTAINERS" --arg agent_version "$AGENT_VERSION" \
     --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
     "$ASSEMBLE" "$work/answers.jsonl" 2>"$work/complaint" || assembly_failed
 }

@@ -12,7 +12,7 @@ PACKAGE = CHECKOUT / "server" / "archnest"
 WEB = CHECKOUT / "web"
 
 GROUND = {"model", "errors", "assets", "timestamps", "masking", "config", "tasks", "recall"}
-SERVICES = {"links", "turns", "ingest", "fleet", "feed", "picture"}
+SERVICES = {"links", "turns", "ingest", "fleet", "feed", "picture", "machines"}
 BELOW_API = (
     GROUND
     | SERVICES

@@ -15,7 +15,7 @@ from functools import cached_property
 import msgspec
 
 from archnest.errors import NotFound
-from archnest.model.host import Host
+from archnest.model.host import Host, Machine
 from archnest.picture import Picture, from_record
 from archnest.store.database import Database
 from archnest.store.hosts import all_hosts
@@ -49,6 +49,8 @@ class Entry:
     """Why its engine cannot be asked now."""
     linked: str | None = None
     """The kind of source that speaks for it beside its agent."""
+    conflict: list[Machine] | None = None
+    """The machines that report as this host in turn."""
 
     def host(self) -> Host:
         """The host without its containers."""
@@ -67,6 +69,8 @@ class Entry:
             capabilities=CAPABILITIES.get(self.linked or picture.source, []),
             linked_source=self.linked,
             error=self.error,
+            clock_skew_s=picture.clock_skew_s,
+            conflict=self.conflict,
         )
 
     @cached_property
@@ -135,7 +139,9 @@ class Fleet:
         removed = [host_id for host_id, at in self._removed.items() if at > number]
         return changed, removed
 
-    def replace(self, picture: Picture, age_s: float = 0.0) -> None:
+    def replace(
+        self, picture: Picture, age_s: float = 0.0, conflict: list[Machine] | None = None
+    ) -> None:
         """Show a newer picture of a host, heard from `age_s` seconds ago."""
         host_id = picture.host_id
         self._stale_at.pop(host_id, None)
@@ -144,13 +150,14 @@ class Fleet:
             self._stale_at[host_id] = self._clock() + stale_in_s
         self._removed.pop(host_id, None)
         shown = self._entries.get(host_id)
-        self._show(picture, stale=stale_in_s < 0, error=shown.error if shown else None)
+        error = shown.error if shown else None
+        self._show(picture, stale=stale_in_s < 0, error=error, conflict=conflict)
 
     def note_error(self, host_id: str, error: str | None) -> None:
         """Say why a host's engine cannot be asked, or None when it can."""
         entry = self._entries.get(host_id)
         if entry is not None and entry.error != error:
-            self._show(entry.picture, stale=entry.stale, error=error)
+            self._show(entry.picture, stale=entry.stale, error=error, conflict=entry.conflict)
 
     def note_link(self, host_id: str, kind: str | None) -> None:
         """Say which kind of source speaks for an agent's host too, or None for none."""
@@ -161,7 +168,7 @@ class Fleet:
         entry = self._entries.get(host_id)
         if entry is not None:
             error = entry.error if kind else None
-            self._show(entry.picture, stale=entry.stale, error=error)
+            self._show(entry.picture, stale=entry.stale, error=error, conflict=entry.conflict)
 
     def remove(self, host_id: str) -> None:
         """Drop a host; readers that know it are told."""
@@ -173,11 +180,18 @@ class Fleet:
         while len(self._removed) > MAX_TOMBSTONES:
             self._forgotten_removals = self._removed.pop(next(iter(self._removed)))
 
-    def _show(self, picture: Picture, *, stale: bool, error: str | None = None) -> None:
+    def _show(
+        self,
+        picture: Picture,
+        *,
+        stale: bool,
+        error: str | None,
+        conflict: list[Machine] | None,
+    ) -> None:
         self._number += 1
         self._entries.pop(picture.host_id, None)
         self._entries[picture.host_id] = Entry(
-            picture, stale, self._number, error, self._links.get(picture.host_id)
+            picture, stale, self._number, error, self._links.get(picture.host_id), conflict
         )
 
     def _notice_silence(self) -> None:
@@ -188,7 +202,7 @@ class Fleet:
                 return
             del self._stale_at[host_id]
             silent = self._entries[host_id]
-            self._show(silent.picture, stale=True, error=silent.error)
+            self._show(silent.picture, stale=True, error=silent.error, conflict=silent.conflict)
 
     def _newer_than(self, number: int) -> Iterator[Entry]:
         for entry in reversed(self._entries.values()):

@@ -6,6 +6,7 @@ is always worked out against the picture that stands right before it.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +15,17 @@ import aiosqlite
 
 from archnest import recall
 from archnest.errors import Conflict, NotFound, StoreUnavailable
-from archnest.fleet import Fleet
+from archnest.fleet import Fleet, elapsed_clock
 from archnest.links import Link
+from archnest.machines import NO_MARKS, Sightings, marks_of
 from archnest.model.report import Receipt, Report
-from archnest.picture import AGENT, Picture
+from archnest.picture import AGENT, Picture, reported_s
 from archnest.store.database import Database
 from archnest.store.hosts import forget_hosts, save_reports
 from archnest.timestamps import rfc3339
 from archnest.turns import Turns
+
+log = logging.getLogger(__name__)
 
 MAX_WAITING = 20_000
 AT_ONCE = 8
@@ -44,6 +48,7 @@ class Ingest:
         self._database = database
         self._fleet = fleet
         self._links: dict[str, Link] = {}
+        self._sightings: dict[str, Sightings] = {}
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
         self.turns = Turns(AT_ONCE)
@@ -68,15 +73,24 @@ class Ingest:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def read(self, data: bytes, now: float) -> Picture:
-        """The picture that a pushed report gives; raises what msgspec raises.
+    def read(self, data: bytes, now: float, address: str | None = None) -> Picture:
+        """The picture that a report pushed from there gives; raises what msgspec raises.
 
         `now` is unix seconds by the server's clock.
         """
         report = recall.read_briefly(data)
         current = self._fleet.get(report.host_id)
         before, places = (current.containers_json, current.places) if current else (b"", {})
-        return _picture(report, recall.read_on(data, report, before, places), now, AGENT)
+        told_s = reported_s(report.reported_at)
+        return _picture(
+            report,
+            recall.read_on(data, report, before, places),
+            now,
+            AGENT,
+            marks=marks_of(report),
+            address=address,
+            clock_skew_s=None if told_s is None else round(told_s - now, 1),
+        )
 
     async def accept(self, picture: Picture) -> Receipt:
         """Store a masked picture; returns once it is durable and visible.
@@ -150,6 +164,8 @@ class Ingest:
         for change in batch:
             previous = latest.get(change.host_id, self._fleet.get(change.host_id))
             picture = change.picture
+            if picture and picture.is_overtaken_by(previous):
+                continue
             if picture and change.link:
                 picture = change.link.joined(picture, previous)
             latest[change.host_id] = picture.after(previous) if picture else None
@@ -162,11 +178,27 @@ class Ingest:
             if forgotten:
                 await forget_hosts(connection, forgotten)
 
-        await self._database.write(save)
+        if latest:
+            await self._database.write(save)
+        self._note_machines(batch)
         for picture in kept:
-            self._fleet.replace(picture)
+            sightings = self._sightings.get(picture.host_id)
+            self._fleet.replace(picture, conflict=sightings.machines() if sightings else None)
         for host_id in forgotten:
             self._fleet.remove(host_id)
+
+    def _note_machines(self, batch: list[_Change]) -> None:
+        elapsed = elapsed_clock()
+        for change in batch:
+            picture = change.picture
+            if picture is None:
+                self._sightings.pop(change.host_id, None)
+            elif picture.source == AGENT and picture.marks != NO_MARKS:
+                sightings = self._sightings.get(change.host_id)
+                if sightings is None:
+                    sightings = self._sightings[change.host_id] = Sightings()
+                if sightings.note(picture.marks, picture.address, picture.received_at, elapsed):
+                    _tell(change.host_id, sightings)
 
 
 def masked_picture(report: Report, now: float, source: str) -> Picture:
@@ -174,8 +206,8 @@ def masked_picture(report: Report, now: float, source: str) -> Picture:
     return _picture(report, recall.encoded(report.containers), now, source)
 
 
-def _picture(head: Any, reading: recall.Reading, now: float, source: str) -> Picture:
-    """`head` has a report's fields beside its containers."""
+def _picture(head: Any, reading: recall.Reading, now: float, source: str, **more: Any) -> Picture:
+    """`head` has a report's fields beside its containers; `more` are a picture's own."""
     return Picture(
         host_id=head.host_id,
         hostname=head.hostname,
@@ -189,7 +221,17 @@ def _picture(head: Any, reading: recall.Reading, now: float, source: str) -> Pic
         gone=(),
         places=reading.places,
         row_places=reading.rows,
+        **more,
     )
+
+
+def _tell(host_id: str, sightings: Sightings) -> None:
+    machines = sightings.machines()
+    if machines is None:
+        log.info("one machine alone reports as %s now", host_id)
+        return
+    names = ", ".join(f"{one.hostname} at {one.address}" for one in machines)
+    log.warning("several machines report as %s: %s", host_id, names)
 
 
 def _settle(batch: list[_Change], error: Exception | None) -> None:

@@ -56,15 +56,23 @@ class Link:
             hostname=picture.hostname,
             reported_at=picture.reported_at,
             agent_version=picture.agent_version,
+            marks=picture.marks,
+            address=picture.address,
+            clock_skew_s=picture.clock_skew_s,
         )
 
 
 def _as_agents(picture: Picture, shown: Picture | None) -> Picture:
     """The engine's picture with what only the agent tells."""
+    if shown is None:
+        return replace(picture, source=AGENT, reported_at=None, agent_version=None)
     return replace(
         picture,
         source=AGENT,
-        hostname=shown.hostname if shown else picture.hostname,
-        reported_at=shown.reported_at if shown else None,
-        agent_version=shown.agent_version if shown else None,
+        hostname=shown.hostname,
+        reported_at=shown.reported_at,
+        agent_version=shown.agent_version,
+        marks=shown.marks,
+        address=shown.address,
+        clock_skew_s=shown.clock_skew_s,
     )

@@ -7,6 +7,7 @@ from functools import cached_property
 import msgspec
 
 from archnest.errors import Ambiguous, NotFound
+from archnest.machines import NO_MARKS, Marks
 from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
 from archnest.recall import Places, shown_rows
@@ -18,6 +19,8 @@ AGENT = "agent"
 MAX_GONE = 100
 """Gone containers remembered per host, so that hosts full of short jobs stay bounded."""
 MIN_PREFIX = 12
+MAX_OVERTAKEN_S = 60.0
+"""An agent's run ends before its next one, so a report is late by a minute at most."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_containers = msgspec.json.Decoder(list[Container]).decode
@@ -48,6 +51,12 @@ class Picture:
     """Where a report that follows finds what it repeats; empty when nobody pushed it."""
     row_places: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     """Where the rows for a list stand in the encoded containers; empty like `places`."""
+    marks: Marks = NO_MARKS
+    """Of the machine whose agent sent it."""
+    address: str | None = None
+    """From which it was pushed."""
+    clock_skew_s: float | None = None
+    """By how much the agent's clock was ahead on its arrival; None where that is not known."""
 
     def containers(self) -> list[Container]:
         """The latest report's containers."""
@@ -74,6 +83,18 @@ class Picture:
         """A gone container, by the same words; raises NotFound or Ambiguous."""
         found = _find({entry.container.id: entry.container.name for entry in self.gone}, reference)
         return next(entry for entry in self.gone if entry.container.id == found)
+
+    def is_overtaken_by(self, shown: "Picture | None") -> bool:
+        """Whether the same machine, in the same boot, gathered what is shown after this.
+
+        Only by a little: a clock that was far ahead and is put right must not
+        silence its host.
+        """
+        boot_id = self.marks[0]
+        if boot_id is None or shown is None or shown.marks[0] != boot_id:
+            return False
+        mine, other = reported_s(self.reported_at), reported_s(shown.reported_at)
+        return mine is not None and other is not None and 0 < other - mine <= MAX_OVERTAKEN_S
 
     def after(self, previous: "Picture | None") -> "Picture":
         """This newer picture with what it lacks of the previous one kept as gone."""
@@ -134,6 +155,16 @@ def from_record(record: HostRecord) -> Picture:
         names={container.id: container.name for container in containers},
         gone=tuple(_decode_gone(record.gone_json)),
     )
+
+
+def reported_s(reported_at: str | None) -> float | None:
+    """The agent's time in unix seconds; None where it tells none that there is."""
+    if reported_at is None:
+        return None
+    try:
+        return unix_seconds(reported_at)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _gone_row(entry: GoneContainer) -> ContainerRow:

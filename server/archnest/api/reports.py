@@ -17,7 +17,9 @@ async def create_report(
     """Store a host's report; the host it names becomes visible at once."""
     ingest = request.app[keys.INGEST]
     await ingest.turns.take()
-    picture = body.read(lambda data: ingest.read(data, time.time()))
+    client = request[keys.CLIENT_ADDRESS]
+    address = str(client) if client is not None else None
+    picture = body.read(lambda data: ingest.read(data, time.time(), address))
     if agent.token_id is not None:
         # The body took its time; the host may have been forgotten meanwhile.
         request.app[keys.AGENT_TOKENS].check_live(agent.token_id)

@@ -32,6 +32,15 @@ class AgentHostContainers(Struct, rename="camel", frozen=True):
     containers: list[Container]
 
 
+class Machine(Struct, rename="camel", frozen=True):
+    """One of the machines that report under one hostId."""
+
+    hostname: str | None
+    address: str | None
+    """From which it reported last."""
+    last_seen_at: str
+
+
 class Host(Struct, rename="camel", frozen=True):
     """A host of any source with everything about it but its containers."""
 
@@ -51,6 +60,11 @@ class Host(Struct, rename="camel", frozen=True):
     """The kind of source that speaks for the host of an agent too; None where there is none."""
     error: str | None = None
     """Why the host cannot be asked now; what is shown is then as of `received_at`."""
+    clock_skew_s: float | None = None
+    """How far ahead of the server's its agent's clock is, less the time a report takes; negative
+    when behind, None until a report tells."""
+    conflict: list[Machine] | None = None
+    """The machines that report as this host in turn; None while it is one."""
 
 
 class HostList(Struct, rename="camel", frozen=True):

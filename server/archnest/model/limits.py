@@ -13,6 +13,8 @@ INT64_MAX = 2**63 - 1
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 """A whole number that SQLite and every JSON reader of 64 bits can hold."""
+Mark = Annotated[str, Meta(min_length=1, max_length=128)]
+"""What tells one machine from another."""
 ExitCode = Annotated[int, Meta(ge=-(2**63), le=INT64_MAX)]
 Percent = Annotated[float, Meta(ge=0)]
 """100 is one core fully used; msgspec itself refuses NaN and infinities."""

@@ -17,6 +17,7 @@ from archnest.model.limits import (
     Count,
     ExitCode,
     HostId,
+    Mark,
     Percent,
     Text,
     Timestamp,
@@ -109,6 +110,14 @@ class Engine(Struct, rename="camel", frozen=True, gc=False):
     """Since 1: what `docker info` calls ID. Cloned machines share it."""
 
 
+class Marks(Struct, rename="camel", frozen=True, gc=False):
+    """What tells the agent's machine from another that reports under the same hostId."""
+
+    boot_id: Mark | None = None
+    machine_id: Mark | None = None
+    """A hash: the machine id itself is nobody else's business."""
+
+
 class Report(Struct, rename="camel", frozen=True, gc=False):
     """One host's complete container picture at one moment, as its agent saw it."""
 
@@ -118,6 +127,7 @@ class Report(Struct, rename="camel", frozen=True, gc=False):
     agent_version: Text | None = None
     reported_at: Timestamp | None = None
     engine: Engine | None = None
+    marks: Marks | None = None
 
 
 class Receipt(Struct, rename="camel", frozen=True, gc=False):
