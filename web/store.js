@@ -9,7 +9,7 @@ const hosts = /** @type {Map<string, {host: import("./types.js").Host, rows: Row
 /** How much of an id names a container. */
 const SHORTEST_ID = 12;
 const listeners = /** @type {Set<() => void>} */ (new Set());
-let revision = "", etag = "", staleAfterMs = 90000, heardAt = 0, silent = false;
+let revision = "", etag = "", served = "", staleAfterMs = 90000, heardAt = 0, silent = false;
 
 /** Every row in order, until something changes. @type {Row[] | null} */
 let rows = null;
@@ -25,6 +25,11 @@ let polling = null;
 /** Milliseconds by the server's clock when the server last answered. */
 export function lastHeard() {
   return heardAt;
+}
+
+/** The version of the agent that the server serves. */
+export function agentVersion() {
+  return served;
 }
 
 /** Every host by id. */
@@ -108,6 +113,7 @@ function apply(changes) {
   rows = null;
   revision = changes.revision;
   staleAfterMs = changes.staleAfterMs;
+  served = changes.agentVersion;
   if (changes.full) hosts.clear();
   for (const hostId of changes.removed) hosts.delete(hostId);
   for (const { host, containers } of changes.hosts) {

@@ -80,8 +80,26 @@
  * @property {string} revision
  * @property {boolean} full
  * @property {number} staleAfterMs
+ * @property {string} agentVersion
  * @property {{host: Host, containers: ContainerRow[]}[]} hosts
  * @property {string[]} removed
+ *
+ * @typedef {object} AgentToken
+ * @property {string} id
+ * @property {string} hostId
+ * @property {string} createdAt
+ * @property {string | null} revokedAt
+ * @property {string | null} lastUsedAt
+ * @property {string | null} lastAddress
+ *
+ * @typedef {object} Refusal
+ * @property {string | null} hostId
+ * @property {string | null} address
+ * @property {string} kind
+ * @property {string} detail
+ * @property {number} count
+ * @property {string} firstAt
+ * @property {string} lastAt
  *
  * @typedef {object} Source
  * @property {string} hostId

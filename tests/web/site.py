@@ -122,7 +122,10 @@ class Site:
         return self._token
 
     def clear(self) -> None:
-        """Forget every host and remove every account but the admin."""
+        """Forget every host and agent's token, and remove every account but the admin."""
+        for token in self.ask("GET", "/api/agents/docker/tokens")["tokens"]:
+            if token["revokedAt"] is None:
+                self.ask("DELETE", f"/api/agents/docker/tokens/{token['id']}")
         for host in self.ask("GET", "/api/agents/docker/hosts")["hosts"]:
             self.ask("DELETE", f"/api/agents/docker/hosts/{host['hostId']}")
         for user in self.ask("GET", "/api/users")["users"]:

@@ -24,9 +24,10 @@ def headings(page: Page) -> list[str]:
 def test_the_first_report_appears_where_the_line_was_that_adds_a_host(
     admin_page: Page, site: Site
 ) -> None:
-    line = admin_page.locator("pre")
-    expect(line).to_contain_text(f"curl -fsS {site.url}/agent/archnest-docker-agent.sh")
-    expect(line).to_contain_text(f"ARCHNEST_URL={site.url} ARCHNEST_AGENT_TOKEN=<the agent token>")
+    admin_page.get_by_label("Name of the host").fill("nas")
+    admin_page.get_by_role("button", name="Make the line").click()
+    line = admin_page.locator("pre").first
+    expect(line).to_contain_text(f"curl -fsSL {site.url}/agent/install.sh")
     site.push("nas", container("web"))
     expect(row_of(admin_page, "web")).to_be_visible()
     expect(line).to_be_hidden()

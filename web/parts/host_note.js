@@ -1,11 +1,10 @@
 /** Choosing a host, how current it is, and forgetting one that is silent. */
-import { call, serverNow } from "../api.js";
+import { serverNow } from "../api.js";
 import { fill, h, setAttribute, setText } from "../dom.js";
 import { duration } from "../format.js";
 import * as session from "../session.js";
 import * as store from "../store.js";
-import { confirm } from "./dialog.js";
-import { failure, notice } from "./notice.js";
+import { forgetHost } from "./forget.js";
 
 /** @typedef {import("../types.js").Host} Host */
 
@@ -18,7 +17,7 @@ export class HostChoice {
     this.hostId = "";
     this.select = h("select", { "aria-label": "Host", onchange: () => chosen(this.select.value) });
     this.text = h("span", {});
-    this.forgetButton = h("button", { type: "button", class: "danger", onclick: () => this.forget() }, "Forget this host");
+    this.forgetButton = h("button", { type: "button", class: "danger", onclick: () => { const host = store.hostOf(this.hostId); if (host) forgetHost(host); } }, "Forget this host");
     this.note = h("p", { class: "host-note" }, this.text, this.forgetButton);
     this.drawn = "";
   }
@@ -49,20 +48,6 @@ export class HostChoice {
     setText(this.text, host ? hostLine(host, isStale) : staleLine(stale));
     this.forgetButton.hidden = !(host && isStale && session.isAdmin());
     this.note.hidden = this.text.textContent === "";
-  }
-
-  async forget() {
-    const host = store.hostOf(this.hostId);
-    if (!host) return;
-    const sure = await confirm({ title: `Forget ${host.hostId}?`, text: `${host.hostId} and its ${host.containerCount} containers disappear from this page. If its agent reports again, it comes back.`, action: "Forget host", danger: true });
-    if (!sure) return;
-    try {
-      await call("DELETE", `api/agents/docker/hosts/${encodeURIComponent(host.hostId)}`);
-      notice(`Forgot ${host.hostId}`);
-      store.retry();
-    } catch (error) {
-      failure(error);
-    }
   }
 }
 

@@ -41,6 +41,7 @@ class ContainersView {
     this.summaryText = h("span", { role: "status" });
     this.waiting = h("span", { class: "waiting" });
     this.empty = h("div", { class: "empty" });
+    this.started = /** @type {ReturnType<typeof gettingStarted> | null} */ (null);
     this.search = h("input", { type: "search", placeholder: HINT, "aria-label": "Search containers", "aria-keyshortcuts": "/", autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.change(ADDRESS_AFTER_MS); } });
     this.groups = h("select", { "aria-label": "Group", onchange: () => this.set({ group: this.groups.value }) }, GROUPS.map(([value, text]) => h("option", { value }, text)));
     this.sorts = h("select", { "aria-label": "Sort", class: "phone-only", onchange: () => this.sortBy(this.sorts.value) },
@@ -139,7 +140,9 @@ class ContainersView {
     if (before === "start" && shown > 0) welcome();
     this.empty.dataset["kind"] = kind;
     if (kind === "loading") fill(this.empty, h("p", {}, "Waiting for the first answer …"));
-    if (kind === "start") fill(this.empty, gettingStarted());
+    this.started?.stop();
+    this.started = kind === "start" ? gettingStarted() : null;
+    if (this.started) fill(this.empty, this.started.node);
     if (kind === "none") fill(this.empty, h("p", {}, "No containers here. They appear with the host's next report."));
     if (kind === "filtered") fill(this.empty, h("p", {}, "No container fits the search and the filters."), h("button", { type: "button", onclick: () => this.clearFilters() }, "Show all"));
   }
@@ -187,6 +190,7 @@ export function mount(panel, readdress) {
       for (const end of unsubscribe) end();
       clearInterval(ticking);
       clearTimeout(view.addressing);
+      view.started?.stop();
       document.removeEventListener("keydown", onKey);
     },
   };

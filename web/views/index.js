@@ -1,5 +1,6 @@
 /** The tabs that are always there, in their order. */
 import * as containers from "./containers.js";
+import * as hosts from "./hosts.js";
 import * as record from "./record.js";
 import * as settings from "./settings.js";
 import * as sources from "./sources.js";
@@ -13,4 +14,4 @@ import * as users from "./users.js";
 /** @typedef {{id: string, title: string, access: string, mount: (panel: HTMLElement, readdress: (hash: string) => void) => Mounted}} View */
 
 /** @type {View[]} */
-export const VIEWS = [containers, sources, users, record, settings];
+export const VIEWS = [containers, hosts, sources, users, record, settings];

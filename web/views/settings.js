@@ -1,10 +1,8 @@
-/** One's own password and tokens, the look of the page, and how to add a host. */
+/** One's own password and tokens, and the look of the page. */
 import { call } from "../api.js";
 import { h } from "../dom.js";
-import { copyButton } from "../parts/copy.js";
 import { field, form } from "../parts/form.js";
 import { notice } from "../parts/notice.js";
-import { addHostLine } from "../parts/started.js";
 import { tokensSection } from "../parts/tokens.js";
 import * as prefs from "../prefs.js";
 
@@ -33,10 +31,8 @@ function passwordForm() {
 
 /** @param {HTMLElement} panel */
 export function mount(panel) {
-  const line = addHostLine();
   const tokens = tokensSection();
   panel.append(h("div", { class: "page" }, h("h1", {}, "Settings"), themeChoice(),
-    h("section", {}, h("h2", {}, "Add a host"), h("p", {}, "On a machine with Docker, jq and curl:"), h("pre", { tabindex: "0" }, h("code", {}, line)), copyButton(line, "the line", "Copy the line")),
     passwordForm(), tokens.node, h("p", {}, h("a", { href: "api/docs" }, "API documentation"))));
   return { shown: () => { tokens.load(); }, unmount: () => {} };
 }
