@@ -57,7 +57,10 @@ def _first_run(running: Running, browser: Browser) -> None:
     page.get_by_label("The same password again").fill(PASSWORD)
     _take(page, "setup")
     page.get_by_role("button", name="Make the account").click()
-    expect(page.locator(".started")).to_be_visible()
+    page.get_by_label("Name of the host").fill("docker01")
+    page.get_by_label("Address of this server").fill("http://nest.lan:4000")
+    page.get_by_role("button", name="Make the line").click()
+    expect(page.locator(".waits")).to_contain_text("Waiting for the first report")
     _take(page, "started")
     (host,) = fleet(1, 6, now=NOW)
     report = msgspec.to_builtins(host.report(NOW))
@@ -85,7 +88,11 @@ def _tour(demo: Running, browser: Browser) -> None:
     _take(page, "containers")
     _container(page, _healthy(demo, token))
     page.set_viewport_size(LOW)
-    for tab, awaited in (("Sources", "workshop"), ("Record", "container.restart")):
+    for tab, awaited in (
+        ("Hosts", "workshop"),
+        ("Sources", "workshop"),
+        ("Record", "container.restart"),
+    ):
         page.get_by_role("tab", name=tab, exact=True).click()
         page.get_by_text(awaited).last.wait_for()
         _take(page, tab.lower())

@@ -23,6 +23,7 @@ jq jq
 curl curl
 shellcheck shellcheck
 systemd-analyze systemd
+cron cron
 strace strace
 nginx nginx
 prometheus prometheus

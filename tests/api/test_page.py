@@ -45,7 +45,7 @@ async def test_html_and_the_api_are_not_stored_and_files_are_revalidated(client:
 
 @pytest.mark.parametrize(
     "path",
-    ["/.gitignore", "/package.json", "/agent/agent.env.example", "/%2e%2e/setup.cfg", "/vendor/"],
+    ["/.gitignore", "/package.json", "/agent/__init__.py", "/%2e%2e/setup.cfg", "/vendor/"],
 )
 async def test_nothing_else_is_served(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404

@@ -50,8 +50,10 @@ def test_the_setup_link_leads_to_the_first_host_without_a_reload(
     page.get_by_label("The same password again").fill("first password")
     page.get_by_role("button", name="Make the account").click()
     started = page.locator(".started")
-    expect(started).to_contain_text(f"ARCHNEST_URL={own_site.url} ")
     expect(started).to_contain_text("127.0.0.1 is this machine alone")
+    started.get_by_label("Name of the host").fill("docker01")
+    started.get_by_role("button", name="Make the line").click()
+    expect(started).to_contain_text(f"ARCHNEST_URL={own_site.url} ")
     expect(started.get_by_role("link", name="ask its engine")).to_have_attribute(
         "href", "#/sources"
     )

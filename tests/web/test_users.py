@@ -59,7 +59,7 @@ def test_a_taken_or_impossible_name_is_refused_next_to_the_form(
     admin_page: Page, site: Site
 ) -> None:
     admin_page.get_by_role("tab", name="Users").click()
-    error = admin_page.locator(".form-error")
+    error = admin_page.locator(".panel-users .form-error")
     for name in (ADMIN[0], "not a name"):
         admin_page.get_by_label("Username").fill(name)
         admin_page.get_by_label("Password, 8 characters or more").fill("a fresh password")
@@ -83,7 +83,7 @@ def test_one_changes_ones_own_password_and_stays_signed_in(site: Site, page: Pag
     page.get_by_label("New password, 8 characters or more").fill("one more password")
     page.get_by_label("New password again").fill("one more password")
     page.get_by_role("button", name="Change password").click()
-    expect(page.locator(".form-error").first).not_to_be_empty()
+    expect(page.locator(".panel-settings .form-error").first).not_to_be_empty()
     page.get_by_label("Current password").fill(MEMBER[1])
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_text("Changed the password")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The page's files and the agent script, held in memory.
+"""The page's files, the agent and its installer, held in memory.
 
 Only files present at start with a known ending are served, so neither
 dotfiles nor anything placed beside them later can be asked for.
@@ -21,6 +21,10 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
     ".sh": "text/x-shellscript",
+    # What install.sh puts beside the agent.
+    ".service": "text/plain",
+    ".timer": "text/plain",
+    ".example": "text/plain",
 }
 
 
@@ -36,13 +40,17 @@ class Asset:
 
 
 def asset_routes(web_dir: Path, agent_dir: Path) -> list[Route]:
-    """A route for each file of the page, for `/` and for the agent's scripts."""
+    """A route for each file of the page, for `/` and for the agent's files."""
     found = {
         f"/{path.relative_to(web_dir).as_posix()}": _load(path)
         for path in sorted(web_dir.rglob("*"))
         if path.suffix in TYPES and _is_public(path.relative_to(web_dir))
     }
-    found |= {f"/agent/{path.name}": _load(path) for path in sorted(agent_dir.glob("*.sh"))}
+    found |= {
+        f"/agent/{path.name}": _load(path)
+        for path in sorted(agent_dir.iterdir())
+        if path.suffix in TYPES and _is_public(path.relative_to(agent_dir))
+    }
     if "/index.html" in found:
         found["/"] = found.pop("/index.html")
     if "/docs.html" in found:
