@@ -41,6 +41,10 @@
  * @property {string[]} capabilities
  * @property {string | null} [linkedSource]
  * @property {string | null} [error]
+ * @property {number | null} [clockSkewS]
+ * @property {Machine[] | null} [conflict]
+ *
+ * @typedef {{hostname: string | null, address: string | null, lastSeenAt: string}} Machine
  *
  * @typedef {object} ContainerRow
  * @property {string} id

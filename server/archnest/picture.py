@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -157,6 +157,8 @@ def from_record(record: HostRecord) -> Picture:
     )
 
 
+# A host's last report is asked for again when its next one comes.
+@lru_cache(maxsize=4096)
 def reported_s(reported_at: str | None) -> float | None:
     """The agent's time in unix seconds; None where it tells none that there is."""
     if reported_at is None:

@@ -79,8 +79,9 @@ function grouped(rows, group) {
     if (members) members.push(row);
     else groups.set(name, [row]);
   }
+  const machines = (/** @type {Row[]} */ members) => (group === GROUP_OF["host"] ? members[0]?.host.conflict?.length : 0);
   return [...groups].flatMap(([name, members]) => [
-    { key: `group/${name}`, heading: name, count: members.length, trouble: members.filter((row) => row.standing.rank <= WORST).length },
+    { key: `group/${name}`, heading: name, doubt: machines(members) ? `${machines(members)} machines with this name` : "", count: members.length, trouble: members.filter((row) => row.standing.rank <= WORST).length },
     ...members.map((row) => ({ key: row.key, item: row })),
   ]);
 }

@@ -4,12 +4,14 @@ import { fill, h, setAttribute, setText } from "../dom.js";
 import { duration } from "../format.js";
 import * as session from "../session.js";
 import * as store from "../store.js";
+import { conflictText, skewText } from "./doubt.js";
 import { forgetHost } from "./forget.js";
 
 /** @typedef {import("../types.js").Host} Host */
 
 const SOURCES = /** @type {Record<string, string>} */ ({ agent: "agent", "docker-tcp": "TCP", "docker-socket": "socket", "docker-ssh": "SSH" });
 const STALE_NAMED = 4;
+const CONFLICTS_NAMED = 3;
 
 export class HostChoice {
   /** @param {(hostId: string) => void} chosen */
@@ -19,6 +21,7 @@ export class HostChoice {
     this.text = h("span", {});
     this.forgetButton = h("button", { type: "button", class: "danger", onclick: () => { const host = store.hostOf(this.hostId); if (host) forgetHost(host); } }, "Forget this host");
     this.note = h("p", { class: "host-note" }, this.text, this.forgetButton);
+    this.conflict = h("p", { class: "conflict", hidden: true });
     this.drawn = "";
   }
 
@@ -28,7 +31,7 @@ export class HostChoice {
     const hosts = store.allHosts();
     const options = [{ value: "", text: `All hosts (${hosts.length})` }, ...hosts.map((host) => ({
       value: host.hostId,
-      text: `${host.hostId} · ${SOURCES[host.source] ?? host.source}${store.isSilent(host) ? " · stale" : ""}`,
+      text: `${host.hostId} · ${SOURCES[host.source] ?? host.source}${store.isSilent(host) ? " · stale" : ""}${host.conflict ? " · conflict" : ""}`,
     }))];
     const state = JSON.stringify(options);
     if (this.drawn !== state) {
@@ -48,6 +51,10 @@ export class HostChoice {
     setText(this.text, host ? hostLine(host, isStale) : staleLine(stale));
     this.forgetButton.hidden = !(host && isStale && session.isAdmin());
     this.note.hidden = this.text.textContent === "";
+    const texts = (host ? [host] : store.allHosts()).map(conflictText).filter(Boolean);
+    const more = texts.length - CONFLICTS_NAMED;
+    setText(this.conflict, texts.slice(0, CONFLICTS_NAMED).join(" ") + (more > 0 ? ` And ${more} more.` : ""));
+    this.conflict.hidden = texts.length === 0;
   }
 }
 
@@ -62,7 +69,7 @@ function hostLine(host, isStale) {
   const name = `\u2068${host.hostname ?? host.hostId}\u2069`;
   if (host.error) return `${name} cannot be asked now: \u2068${host.error}\u2069. What is shown is ${age(host)} old.`;
   if (isStale) return `${name} is stale: its last report is ${age(host)} old. What is shown is its last known state.`;
-  return `${name} reported ${age(host)} ago${host.engine?.version ? `, engine \u2068${host.engine.version}\u2069` : ""}.`;
+  return `${name} reported ${age(host)} ago${host.engine?.version ? `, engine \u2068${host.engine.version}\u2069` : ""}. ${skewText(host)}`.trimEnd();
 }
 
 /** @param {Host[]} stale */

@@ -17,7 +17,7 @@ import { fill, h, setAttribute } from "../dom.js";
 
 /**
  * @template T
- * @typedef {{key: string, item: T} | {key: string, heading: string, count: number, trouble: number}} Line
+ * @typedef {{key: string, item: T} | {key: string, heading: string, count: number, trouble: number, doubt: string}} Line
  */
 
 const OVERSCAN = 8;
@@ -170,7 +170,8 @@ export class Table {
   /** @param {{node: HTMLElement, cells: HTMLElement[]}} row @param {Line<T>} line */
   update(row, line) {
     if ("heading" in line) {
-      fill(row.node, h("div", { role: "cell", class: "cell", "aria-colspan": this.columns.length }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count)), line.trouble ? h("span", { class: "trouble" }, `${line.trouble} in trouble`) : null));
+      fill(row.node, h("div", { role: "cell", class: "cell", "aria-colspan": this.columns.length }, h("bdi", {}, line.heading), h("span", { class: "count" }, String(line.count)),
+        line.doubt ? h("span", { class: "trouble" }, line.doubt) : null, line.trouble ? h("span", { class: "trouble" }, `${line.trouble} in trouble`) : null));
       return;
     }
     this.columns.forEach((column, index) => column.update(/** @type {HTMLElement} */ (row.cells[index]), line.item));

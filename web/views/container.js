@@ -199,6 +199,8 @@ class ContainerView {
     let text = "", kind = "fresh", aged = "";
     if (this.detail && store.loaded && !host) {
       [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
+    } else if (host?.conflict) {
+      [text, kind, aged] = [`${host.conflict.length} machines report as ${host.hostId}, so this may be now one's, now the other's.`, "stale", `As reported ${age} ago.`];
     } else if (row?.standing.kind === "gone") {
       [text, kind] = [`This container is gone ${ageNote(row)}.`, "stale"];
     } else if (host?.error) {

@@ -48,7 +48,7 @@ class ContainersView {
       COLUMNS.filter((column) => column.sortable).map((column) => h("option", { value: column.id }, `Sort by ${column.title.toLowerCase()}`)));
     const menu = columnMenu(() => this.settings, (choice) => this.set(choice));
     panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, menu),
-      this.chips.node, this.hosts.note, h("p", { class: "summary" }, this.summaryText, " ", this.waiting), this.empty, this.table.node);
+      this.chips.node, this.hosts.conflict, this.hosts.note, h("p", { class: "summary" }, this.summaryText, " ", this.waiting), this.empty, this.table.node);
     this.table.body.addEventListener("pointerleave", () => this.draw(true));
     this.table.body.addEventListener("focusout", (event) => {
       if (!this.table.body.contains(/** @type {Node | null} */ (event.relatedTarget))) this.draw(!this.table.isPointedAt);

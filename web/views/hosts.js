@@ -5,6 +5,7 @@ import { dateTime, duration } from "../format.js";
 import { AddHost, upgradeLine } from "../parts/add_host.js";
 import { copyButton } from "../parts/copy.js";
 import { confirm } from "../parts/dialog.js";
+import { conflictText, skewText } from "../parts/doubt.js";
 import { forgetHost } from "../parts/forget.js";
 import { failure, notice } from "../parts/notice.js";
 import { poll } from "../poll.js";
@@ -76,7 +77,7 @@ class HostsView {
       h("th", { scope: "row" }, host ? hostName(host) : hostId),
       h("td", { "data-title": "Source" }, host ? sourceText(host) : "agent"),
       h("td", { "data-title": "Agent" }, host ? agentText(host) : "—"),
-      h("td", { "data-title": "Last report" }, host ? lastReport(host) : "none yet", refused ? h("p", { class: "form-error" }, refusedText(refused)) : null),
+      h("td", { "data-title": "Last report" }, host ? lastReport(host) : "none yet", host ? doubts(host) : null, refused ? h("p", { class: "form-error" }, refusedText(refused)) : null),
       h("td", { "data-title": "Containers" }, host ? host.containerCount : "—"),
       h("td", { "data-title": "Tokens" }, pushes ? live || "shared token" : "—"),
       h("td", { class: "buttons" }, session.isAdmin() && pushes ? this.buttons(hostId, host) : null));
@@ -197,6 +198,12 @@ function agentText(host) {
 /** @param {Host} host */
 function lastReport(host) {
   return [store.isSilent(host) ? h("strong", {}, "stale: ") : null, `${age(host)} ago`];
+}
+
+/** @param {Host} host */
+function doubts(host) {
+  const [conflict, skew] = [conflictText(host), skewText(host)];
+  return [conflict ? h("p", { class: "form-error" }, conflict) : null, skew ? h("p", {}, skew) : null];
 }
 
 /** @param {Refusal} refused */
