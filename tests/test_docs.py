@@ -73,6 +73,13 @@ def test_every_kind_of_problem_is_documented_with_its_status() -> None:
     assert kinds.items() <= table.items()
 
 
+def test_every_test_that_shows_what_holds_exists() -> None:
+    tests = "".join(read(path) for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", read(DOCS / "reliability.md"))
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def commands(parser: argparse.ArgumentParser, name: str) -> Iterator[str]:
     """`archnest serve`, `archnest user add`, … and every option with its command."""
     for action in parser._actions:

@@ -37,6 +37,36 @@ class _Job:
     done: asyncio.Future[Any]
 
 
+class _Writer(sqlite3.Connection):
+    """Commits only into the file that its path still names.
+
+    SQLite goes on writing into a file that was deleted; whatever it then
+    promises is lost with the process.
+    """
+
+    def watch(self, path: Path) -> None:
+        """Remember which file the path names."""
+        self._path = path
+        self._file = _identity(path)
+
+    def commit(self) -> None:
+        """As SQLite's; raises OperationalError when the file is another or none."""
+        if _identity(self._path) != self._file:
+            raise sqlite3.OperationalError(
+                f"{self._path} was deleted or replaced while in use: put it back, or stop the"
+                " server and put a backup in its place with `archnest restore FILE`"
+            )
+        super().commit()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Database:
     """Reads and durable writes; open it with `Database.open`."""
 
@@ -46,6 +76,8 @@ class Database:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=10_000)
         self.commits = 0
         """Transactions committed since the start."""
+        self._refused = 0
+        self._complaint = ""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -57,7 +89,8 @@ class Database:
         """
         async with contextlib.AsyncExitStack() as stack:
             try:
-                writer = await stack.enter_async_context(_connect(path))
+                writer = await stack.enter_async_context(_connect(path, factory=_Writer))
+                await asyncio.to_thread(_watch, writer, path)
                 await _execute_all(
                     writer,
                     "PRAGMA journal_mode = WAL",
@@ -121,6 +154,7 @@ class Database:
             else:
                 await self._writer.commit()
                 self.commits += 1
+                self._tell_recovery()
         except (sqlite3.Error, ValueError) as error:
             await self._fail(batch, error)
         else:
@@ -143,11 +177,23 @@ class Database:
         return job, result, None
 
     async def _fail(self, batch: list[_Job], error: Exception) -> None:
-        log.error("the database refused a write: %s", error)
+        self._tell_failure(str(error))
         with contextlib.suppress(sqlite3.Error, ValueError):
             await self._writer.rollback()
         for job in batch:
             _settle(job, None, StoreUnavailable(f"the database cannot be written: {error}"))
+
+    def _tell_failure(self, complaint: str) -> None:
+        # One line for as long as it lasts: every agent runs into it every 30 s.
+        self._refused += 1
+        if complaint != self._complaint:
+            self._complaint = complaint
+            log.error("the database refuses writes: %s", complaint)
+
+    def _tell_recovery(self) -> None:
+        if self._complaint:
+            log.warning("the database takes writes again; %d were refused", self._refused)
+            self._complaint, self._refused = "", 0
 
     async def _drain(self, task: asyncio.Task[None]) -> None:
         """Let queued writes finish, then stop the writer task."""
@@ -158,9 +204,15 @@ class Database:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _connect(path: Path) -> aiosqlite.Connection:
+def _connect(path: Path, **options: Any) -> aiosqlite.Connection:
     uri = path.absolute().as_uri() + "?mode=rw"
-    return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, **options)
+
+
+def _watch(writer: aiosqlite.Connection, path: Path) -> None:
+    connection = writer._conn
+    assert isinstance(connection, _Writer)
+    connection.watch(path)
 
 
 async def _execute_all(connection: aiosqlite.Connection, *statements: str) -> None:

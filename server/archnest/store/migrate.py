@@ -53,7 +53,10 @@ def migrate(database: Path, folder: Path) -> list[str]:
         with _connection(database) as connection:
             return _apply(connection, known, database)
     except sqlite3.Error as error:
-        raise StartRefused(f"the database {database} cannot be used: {error}") from None
+        raise StartRefused(
+            f"the database {database} cannot be used: {error}; if it is damaged, put a backup in"
+            " its place with `archnest restore FILE`"
+        ) from None
 
 
 def statements(sql: str) -> Iterator[str]:

@@ -1,0 +1,196 @@
+"""What the disk does to the database: nothing is lost, and service comes back by itself."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import container
+from tests.web.site import Site
+
+ARCHNEST = str(Path(sys.executable).with_name("archnest"))
+PATIENCE_S = 30
+
+
+class Server(Site):
+    """A server whose folder suffers."""
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "archnest.db"
+
+    def try_push(self, host_id: str, **fields: Any) -> int:
+        """Report one container; the status."""
+        try:
+            self.push(host_id, container("web", **fields))
+        except urllib.error.HTTPError as error:
+            return error.code
+        return 200
+
+    def hosts(self) -> set[str]:
+        return {host["hostId"] for host in self.ask("GET", "/api/hosts")["hosts"]}
+
+    def until_pushed(self, host_id: str) -> None:
+        """Report until it is taken."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.try_push(host_id) != 200:
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
+
+    def complaints(self) -> list[str]:
+        return [line for line in self.output.splitlines() if re.search(" (error|warning) ", line)]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A running server with an admin and the host kept."""
+    one = Server(tmp_path)
+    one.add_admin()
+    one.start()
+    assert one.try_push("kept") == 200
+    assert one.token  # signing in writes, too
+    yield one
+    one.stop()
+
+
+def stored(database: Path) -> set[str]:
+    """The hosts in the database, which must be sound."""
+    connection = sqlite3.connect(database)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    rows = connection.execute("SELECT host_id FROM docker_agent_reports").fetchall()
+    connection.close()
+    return {row[0] for row in rows}
+
+
+def refused_start(data_dir: Path) -> str:
+    """The one line with which `serve` ends on this folder."""
+    command = [ARCHNEST, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1, done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_reports_keeps_readers_and_recovers_by_itself(small_disk: Path) -> None:
+    server = Server(small_disk)
+    server.add_admin()
+    server.start()
+    try:
+        assert server.try_push("before") == 200
+        assert server.token  # signing in writes, too
+        ballast = small_disk / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+        long = [{"key": f"K{number}", "value": "v" * 8_000} for number in range(40)]
+        answers = [server.try_push(f"h{number}", env=long) for number in range(12)]
+        assert answers[-1] == 503
+        assert "before" in server.hosts()
+        assert server.ask("GET", "/healthz") is not None
+        assert "disk is full" in server.output
+        assert "Traceback" not in server.output
+        ballast.unlink()
+        server.until_pushed("after")
+        acknowledged = {f"h{number}" for number, status in enumerate(answers) if status == 200}
+        assert {"before", "after"} | acknowledged <= server.hosts()
+    finally:
+        server.stop()
+    assert {"before", "after"} | acknowledged <= stored(server.database)
+
+
+def test_a_locked_database_refuses_reports_and_recovers_by_itself(server: Server) -> None:
+    other = sqlite3.connect(server.database, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        assert server.try_push("locked") == 503
+        assert server.hosts() == {"kept"}
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    server.until_pushed("after")
+    assert "Traceback" not in server.output
+    assert any("locked" in line for line in server.complaints())
+
+
+def test_a_database_that_is_deleted_while_it_serves_is_told(server: Server) -> None:
+    for path in server.data_dir.glob("archnest.db*"):
+        path.unlink()
+    assert server.try_push("lost") == 503
+    assert server.try_push("lost") == 503
+    assert server.hosts() == {"kept"}
+    assert "Traceback" not in server.output
+    [line] = server.complaints()
+    assert "deleted or replaced" in line
+
+
+def test_a_database_that_is_moved_away_and_back_serves_on(server: Server) -> None:
+    files = list(server.data_dir.glob("archnest.db*"))
+    for path in files:
+        path.rename(path.with_name(f"away-{path.name}"))
+    assert server.try_push("refused") == 503
+    for path in files:
+        path.with_name(f"away-{path.name}").rename(path)
+    server.until_pushed("after")
+    assert server.hosts() == {"kept", "after"}
+    assert "takes writes again; 1 were refused" in server.complaints()[-1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: b"not a database, but long enough" * 300, "not a database"),
+        (lambda data: data[:100] + os.urandom(4000) + data[4100:], "malformed"),
+        (lambda data: data[: len(data) // 2], "malformed"),
+    ],
+    ids=["overwritten", "damaged", "truncated"],
+)
+def test_a_database_that_is_not_sound_stops_the_start_with_one_line(
+    server: Server, damage: Any, words: str
+) -> None:
+    server.stop()
+    sound = server.database.read_bytes()
+    server.database.write_bytes(damage(sound))
+    line = refused_start(server.data_dir)
+    assert words in line
+    assert "archnest restore" in line
+    server.database.write_bytes(sound)
+    server.start()
+    assert server.hosts() == {"kept"}
+
+
+def test_an_empty_file_becomes_a_fresh_database(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.data_dir.mkdir()
+    server.database.touch()
+    server.start()
+    try:
+        assert "Make the first admin" in server.output
+        assert server.try_push("first") == 200
+    finally:
+        server.stop()
+
+
+def test_a_second_server_on_one_folder_ends_with_one_line(server: Server) -> None:
+    assert "already uses the data folder" in refused_start(server.data_dir)
+    assert server.try_push("still") == 200
