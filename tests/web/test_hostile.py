@@ -47,7 +47,7 @@ def hostile(number: int, text: str) -> dict[str, object]:
     )
 
 
-ELEMENTS = "() => [...document.body.querySelectorAll('img:not([src=\"icon.svg\"]), script, iframe, style, object, embed, base, form, svg:not(.icon), [onload], [onerror]')].map((one) => one.outerHTML)"  # noqa: E501
+ELEMENTS = "() => [...document.body.querySelectorAll('img:not([src=\"icon.svg\"]), script, iframe, style, object, embed, base, form:not(.form), svg:not(.icon), [onload], [onerror]')].map((one) => one.outerHTML)"  # noqa: E501
 LINKS = "() => [...document.querySelectorAll('a[href]')].map((one) => one.href)"
 
 
@@ -57,6 +57,18 @@ def is_inert(page: Page, site: Site) -> None:
     for link in page.evaluate(LINKS):
         assert link.startswith((f"{site.url}/#/", "http://nas.lan:")), link
     assert page.evaluate("({}).alert === undefined")
+
+
+def test_hostile_names_of_machines_that_clash_are_text(admin_page: Page, site: Site) -> None:
+    for text in (*CORPUS[:2], CORPUS[0]):
+        site.push("nas", container("web"), hostname=text, marks={"bootId": text[:128]})
+    banner = admin_page.locator(".conflict")
+    for text in CORPUS[:2]:
+        expect(banner).to_contain_text(text)
+    is_inert(admin_page, site)
+    admin_page.get_by_role("tab", name="Hosts", exact=True).click()
+    expect(admin_page.get_by_role("table").get_by_role("row").last).to_contain_text(CORPUS[1])
+    is_inert(admin_page, site)
 
 
 def test_a_hostile_list_is_text(admin_page: Page, site: Site) -> None:
