@@ -58,7 +58,7 @@ def _first_run(running: Running, browser: Browser) -> None:
     _take(page, "setup")
     page.get_by_role("button", name="Make the account").click()
     page.get_by_label("Name of the host").fill("docker01")
-    page.get_by_label("Address of this server").fill("http://nest.lan:4000")
+    page.get_by_label("URL of this server").fill("http://nest.lan:4000")
     page.get_by_role("button", name="Make the line").click()
     expect(page.locator(".waits")).to_contain_text("Waiting for the first report")
     _take(page, "started")

@@ -64,7 +64,7 @@ def test_the_dialog_turns_by_itself_once_the_host_reports(admin_page: Page, site
 def test_a_private_ca_and_another_address_go_into_the_line(admin_page: Page) -> None:
     open_hosts(admin_page)
     admin_page.get_by_role("button", name="Add a host").click()
-    admin_page.get_by_role("textbox", name="Address of this server").fill("https://nest.lan/watch/")
+    admin_page.get_by_role("textbox", name="URL of this server").fill("https://nest.lan/watch/")
     admin_page.get_by_role("dialog").get_by_text("A private CA", exact=True).click()
     admin_page.get_by_role("textbox", name="CA file on the host").fill("/etc/ssl/home ca.pem")
     admin_page.get_by_role("textbox", name="Name of the host").fill("nas")

@@ -69,7 +69,7 @@ export class AddHost {
   naming(known, level) {
     const usual = { autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: 1024 };
     const name = field("Name of the host", { ...usual, required: true, pattern: HOST_ID, maxlength: 128, value: known, readonly: known !== "", placeholder: "nas", title: "1 to 128 of A-Z a-z 0-9 . _ -" });
-    const url = field("Address of this server, as the host reaches it", { ...usual, required: true, value: here(), type: "url" });
+    const url = field("URL of this server, as the host reaches it", { ...usual, required: true, value: here(), type: "url" });
     const ca = field("CA file on the host, if the certificate is of a private CA", { ...usual, placeholder: "/etc/ssl/certs/home-ca.pem" });
     const local = h("div", {});
     const check = () => fill(local, LOOPBACK.test(hostnameOf(url.input.value)) ? onlyHere(hostnameOf(url.input.value)) : null);
