@@ -1,5 +1,6 @@
 """Unix seconds to and from RFC 3339 in UTC, to the millisecond."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -21,3 +22,15 @@ def unix_seconds(text: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.timestamp()
+
+
+def unix_nanoseconds(text: str) -> int:
+    """A moment as Docker writes it, with up to nine digits after the second.
+
+    Raises ValueError for anything else.
+    """
+    fraction = re.search(r"(?<=:\d\d)\.(\d{1,9})(?=Z|[+-]|$)", text)
+    if fraction is None:
+        return round(unix_seconds(text) * 1e6) * 1000
+    whole = unix_seconds(text[: fraction.start()] + text[fraction.end() :])
+    return round(whole) * 10**9 + int(fraction[1].ljust(9, "0"))

@@ -17,7 +17,7 @@ from archnest.sources import logs
 from archnest.sources.loglines import LogLine
 from archnest.sources.logs import LogQuery
 from archnest.tasks import ended
-from archnest.timestamps import unix_seconds
+from archnest.timestamps import unix_nanoseconds
 
 USUAL_TAIL = 200
 MAX_TAIL = 100_000
@@ -170,9 +170,9 @@ def _tail(text: str | None) -> int | None:
     return int(text)
 
 
-def _since(text: str | None) -> float | None:
+def _since(text: str | None) -> int | None:
     try:
-        return unix_seconds(text) if text is not None else None
+        return unix_nanoseconds(text) if text is not None else None
     except ValueError:
         raise Invalid("since: a time in RFC 3339 is expected") from None
 

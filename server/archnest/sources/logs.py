@@ -23,16 +23,16 @@ class LogQuery:
 
     tail: int | None = 200
     """How many of the last lines; None means all."""
-    since: float | None = None
-    """Unix seconds."""
+    since_ns: int | None = None
+    """Unix nanoseconds, as exact as the engine's: a float would lose the line it names."""
     follow: bool = False
 
     def params(self) -> dict[str, str]:
         """As the engine takes it; times are asked for always, they come with each line."""
         found = {"stdout": "1", "stderr": "1", "timestamps": "1"}
         found["tail"] = "all" if self.tail is None else str(self.tail)
-        if self.since is not None:
-            found["since"] = f"{self.since:.9f}"
+        if self.since_ns is not None:
+            found["since"] = "{}.{:09}".format(*divmod(max(0, self.since_ns), 10**9))
         if self.follow:
             found["follow"] = "1"
         return found
