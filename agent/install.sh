@@ -6,8 +6,8 @@
 # starts them: of a download that was cut nothing runs. The first lines are for
 # any shell, so that a wrong one is told and not buried in syntax errors.
 # shellcheck disable=SC2292
-if [ -z "${BASH_VERSION:-}" ] || [ "${BASH_VERSION%%.*}" -lt 4 ]; then
-  echo 'archnest: this needs bash 4 or newer: end the line in "bash" instead of "sh"' >&2
+if [ -z "${BASH_VERSION:-}" ] || [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -lt 43 ]; then
+  echo 'archnest: this needs bash 4.3 or newer: end the line in "bash" instead of "sh"' >&2
   echo 'archnest: (where there is none: apt-get, dnf or zypper install bash, or apk add bash)' >&2
   exit 2
 fi
@@ -364,9 +364,11 @@ schedule_timer() {
   put "$UNIT.service" 644 "$units/$UNIT.service"
   put "$timer" 644 "$units/$timer"
   "${systemctl[@]}" daemon-reload
-  "${systemctl[@]}" --quiet enable --now "$timer" || fail 1 "systemd does not take $units/$timer"
   "${systemctl[@]}" start "$UNIT.service" \
-    || fail 1 "the agent fails as a service: ${systemctl[*]} status $UNIT.service"
+    || fail 1 "the agent fails as a service, so its timer is not enabled: ${systemctl[*]} status $UNIT.service"
+  "${systemctl[@]}" --quiet enable --now "$timer" || fail 1 "systemd does not take $units/$timer"
+  # Of an installation by hand; both would run.
+  [[ "$scope" == user ]] || rm -f "$cron_file"
   how="systemd runs it every 30 s: ${systemctl[*]} list-timers $timer"
   [[ "$scope" == root ]] || how+="
 archnest: it stops when you sign out, unless root once runs: loginctl enable-linger $(id -un)"
@@ -411,14 +413,15 @@ remove_crontab() {
 
 # tell: what was done, and how to undo it.
 tell() {
-  local verb='installed' again='sudo bash'
+  local verb='installed' again='sudo bash' curl='curl -fsSL'
   ((upgrade == 0)) || verb='upgraded'
   [[ "$scope" == root ]] || again='bash'
+  [[ -z "${setting[ARCHNEST_CA_FILE]}" ]] || curl+=" --cacert ${setting[ARCHNEST_CA_FILE]}"
   say "$verb $("$agent" --version) as ${setting[ARCHNEST_HOST_ID]:-$HOSTNAME}; the server has taken a report"
   say "agent     $agent"
   say "settings  $env_file (only for $(id -un), for the token is in it)"
   say "$how"
-  say "to undo   curl -fsSL ${setting[ARCHNEST_URL]}/agent/install.sh | $again -s -- ${scope_option}--uninstall"
+  say "to undo   $curl ${setting[ARCHNEST_URL]}/agent/install.sh | $again -s -- ${scope_option}--uninstall"
 }
 
 # uninstall: remove every trace, as far as there is one.
@@ -434,7 +437,7 @@ uninstall() {
   done
   [[ "$scope" == user ]] || rm -f "$cron_file"
   [[ ! -d "$config" ]] || rmdir "$config" 2>/dev/null || say "$config holds files that are not the agent's: kept"
-  rm -rf "${RUNTIME_DIRECTORY:-/run/archnest-agent}" 2>/dev/null || true
+  [[ "$scope" == user ]] || rm -rf /run/archnest-agent
   rm -f "${XDG_RUNTIME_DIR:-/run}"/archnest-agent-"$UID"-*.lock /tmp/archnest-agent-"$UID"-*.lock
   if has systemctl && [[ -d /run/systemd/system ]]; then
     "${systemctl[@]}" daemon-reload || true
@@ -466,4 +469,5 @@ main() {
   tell
 }
 
-main "$@"
+# In braces, or a line cut after "main" would run it without its options.
+{ main "$@"; }

@@ -99,7 +99,8 @@ class HostsView {
     const line = upgradeLine();
     fill(this.upgrade, h("h2", {}, old.length === 1 ? "An agent can be upgraded" : `${old.length} agents can be upgraded`),
       h("p", {}, `Agents of ${store.agentVersion()} or newer are current; older ones go on working. Run this on ${old.join(", ")}; settings stay as they are.`),
-      h("pre", { tabindex: "0" }, h("code", {}, line)), copyButton(line, "the line", "Copy the line"));
+      h("pre", { tabindex: "0" }, h("code", {}, line)), copyButton(line, "the line", "Copy the line"),
+      location.protocol === "https:" ? h("p", { class: "form-note" }, "Where the certificate is of a private CA, curl needs ", h("code", {}, "--cacert /etc/archnest/ca.pem"), " too.") : null);
   }
 
   drawRefused() {
