@@ -14,7 +14,16 @@ from tests.web.site import Site, enter, row_of
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 RUN_AXE = """async () => (await axe.run()).violations.map(
   ({id, nodes}) => ({id, nodes: nodes.map((node) => [node.target, node.failureSummary])}))"""
-VIEWS = ["#/containers", "#/hosts/nas/containers/web", "#/users", "#/settings"]
+VIEWS = [
+    "#/containers",
+    "#/hosts/nas/containers/web",
+    "#/hosts",
+    "#/sources",
+    "#/users",
+    "#/record",
+    "#/settings",
+]
+FIRST_LOAD_BYTES = 150_000
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -58,6 +67,9 @@ def test_axe_finds_nothing_in_any_view(
         expect(page.locator("[role=tabpanel]:not([hidden]) h1")).to_be_attached()
         page.wait_for_timeout(200)
         check(page)
+    page.goto(f"{site.url}/#/hosts")
+    page.get_by_role("button", name="Add a host").click()
+    check(page)
     # Signing out here would end the session that all tests share.
     stranger = open_page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
     stranger.goto(site.url)
@@ -93,6 +105,18 @@ def test_no_view_scrolls_sideways(site: Site, open_page: Callable[..., Page], wi
         expect(panel.locator("h1")).to_be_attached()
         assert page.evaluate(WIDER) <= 0, view
         assert panel.evaluate("(node) => node.scrollWidth - node.clientWidth") <= 0, view
+
+
+def test_the_first_load_is_small(site: Site, page: Page) -> None:
+    fill(site)
+    sizes: list[int] = []
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda one: sizes.append(one["encodedDataLength"]))
+    enter(page, site)
+    expect(row_of(page, "web")).to_be_visible()
+    assert len(sizes) > 30
+    assert sum(sizes) < FIRST_LOAD_BYTES, f"{sum(sizes)} bytes in {len(sizes)} answers"
 
 
 def test_a_phone_shows_each_container_as_a_card_with_what_matters(

@@ -34,7 +34,7 @@ class Tokens {
 
   /** @param {AccessToken[]} tokens */
   table(tokens) {
-    return h("table", { class: "listing accounts" },
+    return h("table", { class: "listing stacked" },
       h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, tokens.map((token) => this.row(token))));
   }

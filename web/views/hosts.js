@@ -34,7 +34,7 @@ class HostsView {
     this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hosts" }, h("p", { class: "loading" }, "Loading …"));
     this.upgrade = h("section", { hidden: true });
     this.refused = h("section", { hidden: true });
-    panel.append(h("div", { class: "page wide" }, h("h1", {}, "Hosts"),
+    panel.append(h("div", { class: "page" }, h("h1", {}, "Hosts"),
       session.isAdmin() ? h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", onclick: () => this.add() }, "Add a host")) : null,
       this.list, this.upgrade, this.refused));
     this.polling = poll((signal) => this.load(signal), failure);
@@ -62,7 +62,7 @@ class HostsView {
     this.shown = state;
     const rows = [...hosts.map((host) => this.row(host.hostId, host)), ...waiting.map((hostId) => this.row(hostId, null))];
     const focus = document.activeElement instanceof HTMLElement && this.list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    fill(this.list, rows.length ? h("table", { class: "listing accounts" }, h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : h("p", { class: "none" }, "none yet"));
+    fill(this.list, rows.length ? h("table", { class: "listing stacked" }, h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)) : h("p", { class: "none" }, "none yet"));
     if (focus) /** @type {HTMLElement | null} */ (this.list.querySelector(`[aria-label="${CSS.escape(focus)}"]`))?.focus();
     this.drawUpgrade(hosts);
     this.drawRefused();

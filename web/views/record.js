@@ -19,10 +19,10 @@ class RecordView {
     this.rows = h("tbody", {});
     this.none = h("p", { class: "none", hidden: true }, "Nothing has been done yet. Sign-ins, changes and actions on containers appear here.");
     this.older = h("button", { type: "button", hidden: true, onclick: () => this.load(this.next) }, "Show older");
-    panel.append(h("div", { class: "page wide" }, h("h1", {}, "Record"),
+    panel.append(h("div", { class: "page" }, h("h1", {}, "Record"),
       h("p", {}, "Who did what, the newest first. Nobody can change it from this page."),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Record" },
-        h("table", { class: "listing" }, h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))), this.rows)),
+        h("table", { class: "listing stacked" }, h("thead", {}, h("tr", {}, HEADS.map((head) => h("th", { scope: "col" }, head)))), this.rows)),
       this.none, this.older));
   }
 
@@ -46,12 +46,12 @@ class RecordView {
 function row(entry) {
   const on = [entry.target, entry.hostId].filter((text) => text !== null);
   return h("tr", {},
-    h("td", {}, h("time", { datetime: entry.at, title: entry.at }, dateTime(entry.at))),
+    h("th", { scope: "row" }, h("time", { datetime: entry.at, title: entry.at }, dateTime(entry.at))),
     h("td", {}, entry.actor === null ? (entry.address === null ? "command line" : "not signed in") : foreign(entry.actor), entry.token === null ? null : h("small", {}, " with token ", foreign(entry.token))),
-    h("td", {}, entry.address ?? "—"),
-    h("td", {}, h("code", {}, entry.action)),
-    h("td", {}, on.length ? foreign(on.join(" on ")) : "—"),
-    h("td", { "data-outcome": entry.outcome }, entry.outcome === "begun" ? "begun, not ended" : entry.outcome, entry.detail ? h("p", { class: "how" }, foreign(entry.detail)) : null));
+    h("td", { "data-title": "From" }, entry.address ?? "—"),
+    h("td", { "data-title": "What" }, h("code", {}, entry.action)),
+    h("td", { "data-title": "On" }, on.length ? foreign(on.join(" on ")) : "—"),
+    h("td", { "data-title": "Outcome", "data-outcome": entry.outcome }, entry.outcome === "begun" ? "begun, not ended" : entry.outcome, entry.detail ? h("p", { class: "how" }, foreign(entry.detail)) : null));
 }
 
 /** @param {HTMLElement} panel */

@@ -44,8 +44,8 @@ class SourcesView {
   row(source) {
     const said = [source.error, source.warning].filter((text) => text !== null).map((text) => h("p", { class: "form-error" }, foreign(String(text))));
     return h("tr", {},
-      h("th", { scope: "row" }, source.hostId, source.linked ? h("small", {}, " linked to its agent") : null), h("td", {}, source.kind), h("td", {}, foreign(source.address)),
-      h("td", {}, source.state, said),
+      h("th", { scope: "row" }, source.hostId, source.linked ? h("small", {}, " linked to its agent") : null), h("td", { "data-title": "Kind" }, source.kind), h("td", { "data-title": "Address" }, foreign(source.address)),
+      h("td", { "data-title": "State" }, source.state, said),
       h("td", { class: "buttons" },
         h("button", { type: "button", onclick: () => this.test(source) }, "Test"),
         h("button", { type: "button", onclick: () => this.edit(source) }, "Edit"),
@@ -156,7 +156,7 @@ function howFields(now = {}) {
 
 /** @param {HTMLElement[]} rows */
 function table(rows) {
-  return h("table", { class: "listing" },
+  return h("table", { class: "listing stacked" },
     h("thead", {}, h("tr", {}, ["Host", "Kind", "Address", "State", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", {}, rows));
 }

@@ -32,7 +32,7 @@ class UsersView {
 
   /** @param {Account[]} users */
   draw(users) {
-    fill(this.list, h("table", { class: "listing accounts" },
+    fill(this.list, h("table", { class: "listing stacked" },
       h("thead", {}, h("tr", {}, ["User", "Role", "Created", "Last signed in", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, users.map((user) => this.row(user)))));
   }
