@@ -46,6 +46,8 @@ class Server(Site):
             time.sleep(0.1)
 
     def complaints(self) -> list[str]:
+        """What it logged from a warning up, all of it: the server ends here."""
+        self.stop()
         return [line for line in self.output.splitlines() if re.search(" (error|warning) ", line)]
 
 
@@ -108,14 +110,14 @@ def test_a_full_disk_refuses_reports_keeps_readers_and_recovers_by_itself(small_
         assert answers[-1] == 503
         assert "before" in server.hosts()
         assert server.ask("GET", "/healthz") is not None
-        assert "disk is full" in server.output
-        assert "Traceback" not in server.output
         ballast.unlink()
         server.until_pushed("after")
         acknowledged = {f"h{number}" for number, status in enumerate(answers) if status == 200}
         assert {"before", "after"} | acknowledged <= server.hosts()
     finally:
         server.stop()
+    assert "disk is full" in server.output
+    assert "Traceback" not in server.output
     assert {"before", "after"} | acknowledged <= stored(server.database)
 
 
@@ -129,8 +131,8 @@ def test_a_locked_database_refuses_reports_and_recovers_by_itself(server: Server
         other.execute("ROLLBACK")
         other.close()
     server.until_pushed("after")
-    assert "Traceback" not in server.output
     assert any("locked" in line for line in server.complaints())
+    assert "Traceback" not in server.output
 
 
 def test_a_database_that_is_deleted_while_it_serves_is_told(server: Server) -> None:
@@ -139,9 +141,9 @@ def test_a_database_that_is_deleted_while_it_serves_is_told(server: Server) -> N
     assert server.try_push("lost") == 503
     assert server.try_push("lost") == 503
     assert server.hosts() == {"kept"}
-    assert "Traceback" not in server.output
     [line] = server.complaints()
     assert "deleted or replaced" in line
+    assert "Traceback" not in server.output
 
 
 def test_a_database_that_is_moved_away_and_back_serves_on(server: Server) -> None:
