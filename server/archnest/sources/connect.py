@@ -17,14 +17,14 @@ from typing import Any
 import aiohttp
 from aiodocker import Docker
 
-from archnest.sources.failures import SourceFailure, explained
+from archnest.sources.failures import NOT_AN_ENGINE, SourceFailure, explained
 from archnest.sources.ssh import ssh_address, ssh_connector
 
 OLDEST_API = (1, 24)
 NEWEST_API = (1, 52)
 REQUEST_S = 20.0
 CONNECT_S = 10.0
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_CONNECTIONS = 30
 Version = tuple[int, int]
 
@@ -81,8 +81,14 @@ class Client:
     async def get(self, path: str, **params: str) -> Any:
         """The JSON answer to a GET; raises what aiodocker and aiohttp raise."""
         # aiodocker goes by the content type, and podman's statistics have none.
+        return _loads(await self.read(path, MAX_ANSWER_BYTES, **params))
+
+    async def read(self, path: str, max_bytes: int, **params: str) -> bytes:
+        """The answer to a GET as it came; raises AnswerTooLarge too."""
         async with self.docker._query(path, params=params) as response, response:
-            return json.loads(await response.read())
+            if isinstance(response, _BoundedResponse):
+                response.max_bytes = max_bytes
+            return await response.read()
 
     @property
     def is_podman(self) -> bool:
@@ -125,7 +131,7 @@ def negotiated(version: dict[str, Any]) -> Version:
     newest = _parsed(version.get("ApiVersion"))
     oldest = _parsed(version.get("MinAPIVersion") or "1.12")
     if newest is None or oldest is None:
-        raise SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
+        raise SourceFailure("not-an-engine", NOT_AN_ENGINE)
     if newest < OLDEST_API:
         raise SourceFailure(
             "api-too-old",
@@ -188,9 +194,7 @@ async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
                 raise SourceFailure(
                     "not-an-engine", f"the answer to /version has status {response.status}"
                 )
-        version = json.loads(body)
-        if not isinstance(version, dict):
-            raise ValueError("not an object")
+        version = as_object(_loads(body))
     except Exception as error:
         failure = explained(error)
         if failure.kind == "disconnected" and base.startswith("https:"):
@@ -213,24 +217,49 @@ async def _refuse_redirects(
     return response
 
 
+class AnswerTooLarge(SourceFailure):
+    """An engine's answer is longer than what is asked for can be."""
+
+    def __init__(self) -> None:
+        super().__init__("answer-too-large", "the engine's answer is too large")
+
+
 class _BoundedResponse(aiohttp.ClientResponse):
     """A response whose body is read up to a bound."""
 
+    max_bytes: int | None = None
+    """The bound; None means MAX_ANSWER_BYTES."""
+
     async def read(self) -> bytes:
-        """The body; raises SourceFailure beyond MAX_ANSWER_BYTES."""
+        """The body; raises AnswerTooLarge."""
         if self._body is None:
             parts, size = [], 0
+            bound = MAX_ANSWER_BYTES if self.max_bytes is None else self.max_bytes
             async for part in self.content.iter_chunked(65_536):
                 size += len(part)
-                if size > MAX_ANSWER_BYTES:
+                if size > bound:
                     self.close()
-                    raise SourceFailure("answer-too-large", "the engine's answer is too large")
+                    raise AnswerTooLarge
                 parts.append(part)
             self._body = b"".join(parts)
             # What is upgraded goes on as a stream of its own on this connection.
             if self.status != 101:
                 self.release()
         return self._body
+
+
+def as_object(answer: Any) -> dict[str, Any]:
+    """The answer, if it is a JSON object; raises SourceFailure."""
+    if not isinstance(answer, dict):
+        raise SourceFailure("not-an-engine", NOT_AN_ENGINE)
+    return answer
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise SourceFailure("not-an-engine", NOT_AN_ENGINE) from error
 
 
 def _parsed(text: object) -> Version | None:

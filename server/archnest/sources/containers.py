@@ -2,18 +2,19 @@
 
 Field by field the same as the agent's jq program makes of the same answer, so
 that the page needs no second way. Masked, because it is cut: a cut could
-leave half of what the masking looks for.
+leave half of what the masking looks for. What could not be read back from the
+store is refused.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from archnest.masking import mask_text, mask_value
-from archnest.model.limits import MAX_ITEMS, MAX_TEXT
+from archnest.model.limits import MAX_ITEMS, MAX_TEXT, Count, ExitCode, Text
 from archnest.model.report import Container, Engine, EnvEntry, Mount, Network, Port, Stats
 
 MAX_MASKED = 2 * MAX_TEXT
@@ -23,22 +24,23 @@ _TIME = re.compile(
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
+Id = Annotated[Text, Meta(min_length=1)]
 Words = list[str] | str | None
 
 
 class Health(Struct, rename="pascal"):
     """The health check's verdict."""
 
-    status: str | None = None
+    status: Text | None = None
 
 
 class State(Struct, rename="pascal"):
     """Where the container stands."""
 
-    status: str | None = None
+    status: Text | None = None
     started_at: str | None = None
     finished_at: str | None = None
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     oom_killed: bool | None = field(default=None, name="OOMKilled")
     health: Health | None = None
     healthcheck: Health | None = None
@@ -58,8 +60,8 @@ class Settings(Struct, rename="pascal"):
 class RestartPolicy(Struct, rename="pascal"):
     """When the engine starts it anew."""
 
-    name: str | None = None
-    maximum_retry_count: int | None = None
+    name: Text | None = None
+    maximum_retry_count: Count | None = None
 
 
 class HostConfig(Struct, rename="pascal"):
@@ -72,15 +74,15 @@ class HostConfig(Struct, rename="pascal"):
 class Binding(Struct, rename="pascal"):
     """The host's side of a port."""
 
-    host_ip: str | None = None
+    host_ip: Text | None = None
     host_port: str | None = None
 
 
 class Attachment(Struct, rename="pascal"):
     """A network the container is attached to."""
 
-    ip_address: str | None = field(default=None, name="IPAddress")
-    global_ipv6_address: str | None = field(default=None, name="GlobalIPv6Address")
+    ip_address: Text | None = field(default=None, name="IPAddress")
+    global_ipv6_address: Text | None = field(default=None, name="GlobalIPv6Address")
 
 
 class NetworkSettings(Struct, rename="pascal"):
@@ -94,7 +96,7 @@ class MountPoint(Struct, rename="pascal"):
     """One mount."""
 
     destination: str | None = None
-    type: str | None = None
+    type: Text | None = None
     name: str | None = None
     source: str | None = None
     rw: bool | None = field(default=None, name="RW")
@@ -103,12 +105,12 @@ class MountPoint(Struct, rename="pascal"):
 class Inspected(Struct, rename="pascal"):
     """`GET /containers/{id}/json`, as far as it is shown."""
 
-    id: str
+    id: Id
     name: str | None = None
     image: str | None = None
     image_name: str | None = None
     created: str | None = None
-    restart_count: int | None = None
+    restart_count: Count | None = None
     state: State = field(default_factory=State)
     config: Settings = field(default_factory=Settings)
     host_config: HostConfig = field(default_factory=HostConfig)
@@ -119,11 +121,11 @@ class Inspected(Struct, rename="pascal"):
 class Listed(Struct, rename="pascal"):
     """One entry of `GET /containers/json`."""
 
-    id: str
+    id: Id
     names: list[str] | None = None
     image: str | None = None
-    state: str | None = None
-    status: str | None = None
+    state: Text | None = None
+    status: Text | None = None
 
 
 def container_of(inspected: Inspected, listed: Listed, stats: Stats | None) -> Container:
@@ -216,9 +218,9 @@ def _ports(ports: dict[str, list[Binding] | None]) -> Iterator[Port]:
         for one in bindings or []:
             outer = one.host_port or ""
             host_port = int(outer) if _NUMBER.fullmatch(outer) else None
-            yield Port(inner, proto or "tcp", one.host_ip or "0.0.0.0", host_port)
+            yield Port(inner, _cut(proto) or "tcp", one.host_ip or "0.0.0.0", host_port)
         if not bindings:
-            yield Port(inner, proto or "tcp")
+            yield Port(inner, _cut(proto) or "tcp")
 
 
 def _networks(networks: dict[str, Attachment | None]) -> list[Network]:

@@ -14,9 +14,9 @@ from typing import Any
 import aiodocker
 import msgspec
 
-from archnest.model.limits import MAX_CONTAINERS
+from archnest.model.limits import MAX_CONTAINERS, MAX_TEXT
 from archnest.model.report import Container, Engine, Report, Stats
-from archnest.sources.connect import Client, Target, connected
+from archnest.sources.connect import AnswerTooLarge, Client, Target, as_object, connected
 from archnest.sources.containers import Inspected, Listed, container_of, engine_of, unreadable
 from archnest.sources.failures import SourceFailure
 from archnest.sources.stats import Sample, stats_of
@@ -28,6 +28,11 @@ LOOKED_AT_S = 4.0
 SETTLE_S = 0.2
 """Events come in bursts; those of so short a time share one look."""
 AT_ONCE = 10
+MAX_LIST_BYTES = 32 * 1024 * 1024
+MAX_INSPECT_BYTES = 2 * 1024 * 1024
+MAX_STATS_BYTES = 1024 * 1024
+MAX_INSPECTED_BYTES = 128 * 1024 * 1024
+"""Of all inspections together; a hostile engine could fill the memory with thousands."""
 ONE_SHOT_API = (1, 44)
 """Before Docker 25 the quick reading is unreliable; those take two a second apart themselves."""
 EVENTS = [
@@ -58,7 +63,7 @@ async def watch(host_id: str, target: Target, publish: Publish, looked_at: Looke
 async def described(target: Target) -> Engine:
     """What the engine says of itself, asked once; raises SourceFailure and what clients raise."""
     async with connected(target) as client:
-        info = await client.get("info")
+        info = as_object(await client.get("info"))
         await client.get("containers/json", limit="1")
         return engine_of(client.version, info)
 
@@ -73,6 +78,9 @@ class _Watched:
         self._looked_at = looked_at
         self._listed: dict[str, Listed] = {}
         self._inspected: dict[str, Inspected] = {}
+        self._sizes: dict[str, int] = {}
+        """Bytes of each inspection, and of all."""
+        self._held_bytes = 0
         self._samples: dict[str, Sample] = {}
         self._stats: dict[str, Stats] = {}
         self._named: set[str] = set()
@@ -87,13 +95,15 @@ class _Watched:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(events.run(filters=filters))
             while (event := await subscriber.get()) is not None:
-                self._note(event)
+                self._note(as_object(event))
         raise SourceFailure("disconnected", "the engine closed the connection")
 
     def _note(self, event: dict[str, Any]) -> None:
         # Newer engines leave out the short forms at the top.
-        container_id = str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
-        self._named.add(container_id)
+        container_id = str(as_object(event.get("Actor") or {}).get("ID") or event.get("id") or "")
+        # What is not listed is inspected anyway; an engine could invent names without end.
+        if container_id in self._listed:
+            self._named.add(container_id)
         if (event.get("Action") or event.get("status")) in RESETTING:
             self._samples.pop(container_id, None)
             self._stats.pop(container_id, None)
@@ -101,9 +111,9 @@ class _Watched:
 
     async def report(self) -> None:
         """Look and publish, at the latest every POLL_S."""
-        info = await self._client.get("info")
+        info = as_object(await self._client.get("info"))
         engine = engine_of(self._client.version, info)
-        hostname = str(info.get("Name") or "") or None
+        hostname = str(info.get("Name") or "")[:MAX_TEXT] or None
         while True:
             await self._look()
             self._seen.set()
@@ -116,6 +126,8 @@ class _Watched:
                 await asyncio.sleep(SETTLE_S)
             except TimeoutError:
                 self._inspected.clear()
+                self._sizes.clear()
+                self._held_bytes = 0
             self._wake.clear()
 
     async def measure(self) -> None:
@@ -140,11 +152,13 @@ class _Watched:
     async def _look(self) -> None:
         """List all containers and inspect those that may have changed."""
         named, self._named = self._named, set()
-        answer = await self._client.get("containers/json", all="1")
-        listed = {one.id: one for one in msgspec.convert(answer, list[Listed])[:MAX_CONTAINERS]}
+        answer = await self._client.read("containers/json", MAX_LIST_BYTES, all="1")
+        found = msgspec.json.decode(answer, type=list[Listed])
+        listed = {one.id: one for one in found[:MAX_CONTAINERS]}
         for known, one in list(self._inspected.items()):
             if known in named or known not in listed or one.state.status != listed[known].state:
                 del self._inspected[known]
+                self._held_bytes -= self._sizes.pop(known)
         self._listed = listed
         await self._each([one for one in listed if one not in self._inspected], self._inspect)
 
@@ -160,14 +174,17 @@ class _Watched:
     async def _inspect(self, container_id: str) -> None:
         """Inspect one; what vanished meanwhile is not listed, what is odd stays unread."""
         try:
-            answer = await self._client.get(f"containers/{container_id}/json")
-            self._inspected[container_id] = msgspec.convert(answer, Inspected)
+            answer = await self._client.read(f"containers/{container_id}/json", MAX_INSPECT_BYTES)
+            if self._held_bytes + len(answer) <= MAX_INSPECTED_BYTES:
+                self._inspected[container_id] = msgspec.json.decode(answer, type=Inspected)
+                self._sizes[container_id] = len(answer)
+                self._held_bytes += len(answer)
         except aiodocker.DockerError as error:
             if error.status == 404:
                 self._listed.pop(container_id, None)
             elif error.status >= 900:
                 raise
-        except (msgspec.ValidationError, TimeoutError):
+        except (msgspec.ValidationError, AnswerTooLarge, TimeoutError):
             return
 
     async def _sample(self, container_id: str) -> None:
@@ -176,16 +193,16 @@ class _Watched:
         stats: Stats | None = None
         sample: Sample | None = None
         try:
-            answer = await self._client.get(
-                f"containers/{container_id}/stats", stream="0", **one_shot
+            answer = await self._client.read(
+                f"containers/{container_id}/stats", MAX_STATS_BYTES, stream="0", **one_shot
             )
-            sample = msgspec.convert(answer, Sample)
+            sample = msgspec.json.decode(answer, type=Sample)
             before = self._samples.get(container_id)
             stats = stats_of(sample, before, wall_clock=self._client.is_podman)
         except aiodocker.DockerError as error:
             if error.status >= 900:
                 raise
-        except (msgspec.ValidationError, TimeoutError):
+        except (msgspec.ValidationError, AnswerTooLarge, TimeoutError):
             pass
         _keep(self._samples, container_id, sample)
         _keep(self._stats, container_id, stats)

@@ -2,18 +2,28 @@
 
 import asyncio
 import errno
-import json
 import socket
 import ssl
 
 import aiodocker
 import aiohttp
+import aiohttp.http_exceptions
 import asyncssh
 import msgspec
 
 from archnest.errors import EngineRefused, NotFound, Problem, SourceUnavailable
 
 MAX_SAID = 500
+NOT_AN_ENGINE = "what answers there does not speak the Engine API"
+_UNLIKE_AN_ENGINE = (
+    aiohttp.ClientPayloadError,
+    aiohttp.ClientResponseError,
+    aiohttp.http_exceptions.HttpProcessingError,
+    msgspec.MsgspecError,
+    UnicodeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class SourceFailure(Exception):
@@ -129,8 +139,6 @@ def _of_engine(error: BaseException) -> SourceFailure | None:
         )
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return SourceFailure("disconnected", "the engine closed the connection")
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
-        return SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
-    if isinstance(error, msgspec.MsgspecError | json.JSONDecodeError | UnicodeError):
-        return SourceFailure("not-an-engine", "what answers there does not speak the Engine API")
+    if isinstance(error, _UNLIKE_AN_ENGINE):
+        return SourceFailure("not-an-engine", NOT_AN_ENGINE)
     return None

@@ -117,6 +117,8 @@ async def ssh_connector(address: str, key_file: str | None, host_key: str | None
         "client_keys": [key_file] if key_file else None,
         "agent_path": None,
         "config": None,
+        # A few bytes could inflate to more than the server's memory.
+        "compression_algs": ["none"],
         "x509_trusted_certs": None,
         "connect_timeout": CONNECT_S,
         "login_timeout": CONNECT_S,
