@@ -73,9 +73,10 @@ def test_every_kind_of_problem_is_documented_with_its_status() -> None:
     assert kinds.items() <= table.items()
 
 
-def test_every_test_that_shows_what_holds_exists() -> None:
+@pytest.mark.parametrize("paper", ["reliability.md", "security.md"])
+def test_every_test_that_shows_what_holds_exists(paper: str) -> None:
     tests = "".join(read(path) for path in (CHECKOUT / "tests").rglob("test_*.py"))
-    named = re.findall(r"`(test_\w+)`", read(DOCS / "reliability.md"))
+    named = re.findall(r"`(test_\w+)`", read(DOCS / paper))
     assert named
     assert [name for name in named if f"def {name}(" not in tests] == []
 

@@ -113,6 +113,15 @@ async def test_a_password_reset_ends_the_users_sessions(
     assert await can_sign_in(client, NAME, NEW)
 
 
+async def test_an_admin_sets_no_own_password_without_the_current_one(
+    client: Client, admin: Headers
+) -> None:
+    for name in (ADMIN[0], ADMIN[0].upper()):
+        response = await client.patch(f"{USERS}/{name}", json={"password": NEW}, headers=admin)
+        assert (response.status, await slug(response)) == (403, "not-allowed")
+    assert await can_sign_in(client, *ADMIN)
+
+
 async def test_a_removal_ends_the_users_sessions(
     client: Client, admin: Headers, member: Headers, database: Database
 ) -> None:
@@ -148,7 +157,7 @@ async def test_the_last_admin_is_neither_removed_nor_demoted(
 async def test_a_refused_change_changes_nothing_at_all(client: Client, admin: Headers) -> None:
     body = {"role": "member", "password": NEW}
     response = await client.patch(f"{USERS}/{ADMIN[0]}", json=body, headers=admin)
-    assert response.status == 409
+    assert response.status == 403
     assert await can_sign_in(client, *ADMIN)
     assert await status_of(client, admin) == 200
 

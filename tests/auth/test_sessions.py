@@ -216,6 +216,20 @@ async def test_a_renewed_session_ends_later_and_its_old_token_does_not(
     assert sessions.find(new) is not None
 
 
+async def test_no_renewal_makes_a_session_last_for_ever(
+    sessions: Sessions, ada: UserRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = time.time()
+    session_id = id_of(await begin(sessions, ada, start))
+    monkeypatch.setattr(module, "LONGEST_S", 3600 + 100)
+    ends = []
+    for later in (50, 3000, 3500):
+        renewed = await sessions.renew(session_id, start + later)
+        assert renewed is not None
+        ends.append(round(renewed[1].expires_at - start))
+    assert ends == [3650, 3700, 3700]
+
+
 async def test_an_ended_session_is_not_renewed(sessions: Sessions, ada: UserRow) -> None:
     token = await begin(sessions, ada)
     await sessions.end(id_of(token))

@@ -46,7 +46,7 @@ class UsersView {
       h("th", { scope: "row" }, foreign(user.username), isSelf ? h("small", {}, " (you)") : null),
       h("td", {}, role), h("td", { "data-title": "Created" }, dateTime(user.createdAt)), h("td", { "data-title": "Last signed in" }, user.lastLoginAt ? dateTime(user.lastLoginAt) : "never"),
       h("td", {}, h("div", { class: "buttons" },
-        h("button", { type: "button", onclick: () => this.reset(user) }, "Set password"),
+        isSelf ? null : h("button", { type: "button", onclick: () => this.reset(user) }, "Set password"),
         h("button", { type: "button", class: "danger", onclick: () => this.remove(user) }, "Remove"))));
   }
 

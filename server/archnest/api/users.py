@@ -5,6 +5,7 @@ from aiohttp import web
 from archnest import keys
 from archnest.api.client import act
 from archnest.auth.access import Identity
+from archnest.errors import NotAllowed
 from archnest.model.account import Account, AccountChange, AccountList, NewAccount
 
 
@@ -24,7 +25,10 @@ async def add_user(request: web.Request, body: NewAccount, identity: Identity) -
 async def change_user(
     request: web.Request, username: str, body: AccountChange, identity: Identity
 ) -> Account:
-    """Change an account's role or password, which ends its sessions."""
+    """Change an account's role or another's password, which ends its sessions."""
+    if body.password is not None and username.lower() == identity.username.lower():
+        # Or who finds an open session could shut its owner out.
+        raise NotAllowed("your own password is changed in Settings, with the current one")
     what = act(request, identity, "user.change", target=username)
     account = await request.app[keys.ACCOUNTS].change_user(username, body.role, body.password)
     changes = [f"role {body.role}"] if body.role is not None else []

@@ -18,6 +18,8 @@ from archnest.store.users import UserRow
 ALGORITHM = "HS256"
 MAX_PER_USER = 50
 """Sessions one account may have at once; a further one ends the oldest."""
+LONGEST_S = 90 * 86_400.0
+"""No renewal reaches further from the sign-in, or a stolen session could be kept for ever."""
 MAX_TOKEN_CHARACTERS = 2_048
 MAX_VERIFIED = 10_000
 """Tokens whose signature is remembered as checked; a page polls with the same one."""
@@ -55,11 +57,15 @@ class Sessions:
         return self._sign(session, now), session
 
     async def renew(self, session_id: str, now: float) -> tuple[str, Session] | None:
-        """The same session with a later end and a new token; None if it has ended."""
+        """The same session with a new token and an end that is later, as far as LONGEST_S
+
+        allows; None if it has ended.
+        """
         session = self._live.get(session_id)
         if session is None:
             return None
-        renewed = replace(session, expires_at=now + self._ttl_s)
+        latest = max(session.created_at + LONGEST_S, session.expires_at)
+        renewed = replace(session, expires_at=min(now + self._ttl_s, latest))
         await store.extend_session(self._database, session_id, renewed.expires_at)
         if session_id not in self._live:
             return None

@@ -24,7 +24,8 @@ OLDEST_API = (1, 24)
 NEWEST_API = (1, 52)
 REQUEST_S = 20.0
 CONNECT_S = 10.0
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+"""Of what is read as any JSON: as much of nothing but brackets takes a third of a second."""
 MAX_CONNECTIONS = 30
 Version = tuple[int, int]
 
