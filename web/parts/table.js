@@ -109,8 +109,12 @@ export class Table {
     for (const [key, row] of this.shown) {
       if (wanted.has(key)) continue;
       const hadFocus = row.node.contains(document.activeElement);
+      const index = hadFocus ? this.lines.findIndex((line) => line.key === key) : -1;
       // A row that has the focus stays, so that the keyboard does not lose its place.
-      if (hadFocus && this.lines.some((line) => line.key === key)) continue;
+      if (index >= 0) {
+        this.place(/** @type {Line<T>} */ (this.lines[index]), index, height);
+        continue;
+      }
       row.node.remove();
       this.shown.delete(key);
       if (hadFocus) this.node.focus({ preventScroll: true });
