@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archnest import __version__
+from bench import page
 from bench.herd import herd
-from bench.load import drive, request
-from bench.reports import AGENT, CONTAINERS, Reports
+from bench.load import CONNECTIONS, drive, request
+from bench.reports import AGENT, CONTAINERS, Reports, push_all
 from bench.server import Server, process
 from tests.ports import free_port
 
 ROUNDS = 5
-CONNECTIONS = 32
 INGEST_HOSTS = 200
 SCALES = (10, 100, 1_000, 10_000)
 HERDS = (100, 1_000, 10_000)
+PAGES = (10, 100, 1_000)
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ def grown(data_dir: Path, reports: Reports, hosts: int) -> str:
     """One row of the second table: what so many hosts cost."""
     server = Server(data_dir)
     with server.running():
-        first = asyncio.run(_push_all(server, reports, hosts, 0))
-        again = asyncio.run(_push_all(server, reports, hosts, 1))
+        first = asyncio.run(push_all(server.port, reports, hosts, 0))
+        again = asyncio.run(push_all(server.port, reports, hosts, 1))
         person = server.signed_in()
         whole_ms, whole_bytes = server.poll_ms(person, "none")
         polls = rate(server.port, [server.idle_poll(person)], 2_000, b" 304 ")
         revision = server.revision(person)
-        asyncio.run(_push_all(server, reports, max(1, hosts // 100), 2))
+        asyncio.run(push_all(server.port, reports, max(1, hosts // 100), 2))
         part_ms, part_bytes = server.poll_ms(person, revision)
         resident_mb, stored_mb = server.resident_mb, server.stored_mb
     with server.running():
@@ -132,20 +133,6 @@ def grown(data_dir: Path, reports: Reports, hosts: int) -> str:
         f" {part_ms:.1f} ms, {part_bytes / 1e3:,.0f} KB |"
         f" {whole_ms:,.0f} ms, {whole_bytes / 1e6:,.1f} MB |"
     )
-
-
-async def _push_all(server: Server, reports: Reports, hosts: int, generation: int) -> float:
-    """Reports per second when each host reports once."""
-    waiting = iter(range(hosts))
-
-    async def work() -> None:
-        for host in waiting:
-            one = [reports.push(host, generation)]
-            await drive(server.port, one, 1, 1, expect=b" 200 ")
-
-    begun = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-    return hosts / (time.perf_counter() - begun)
 
 
 def machine() -> str:
@@ -193,6 +180,20 @@ All hosts report in the same moment, as cron makes them, and one person's page p
 | hosts | last report acknowledged | refused or lost | poll, median | poll, 99 % |
 | --- | --- | --- | --- | --- |
 {herds}
+
+## At the page
+
+In a real Chromium without a graphics processor, 1440 × 900, that shares both cores with the
+server: milliseconds until what was asked for stood on the screen, as median / 95 % / longest. The
+first line is the least that this browser can do: a search box and a button that do nothing. *Key*
+is each letter of five searches, typed and deleted; *sort* a click on each of five columns;
+*scroll* the time between frames while the wheel runs through {wheels} turns of {wheel_px} px, and
+how often a frame lacked rows. *Unchanged* and *changed* are polls in which nothing, and one host
+in a hundred, had changed: time of the page's thread, and what came over the wire.
+
+| containers | first row | key | sort | scroll | unchanged | changed | heap |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+{pages}
 """
 
 
@@ -213,6 +214,7 @@ def main() -> None:
             with server.running():
                 herd(server, reports, hosts, 0)
                 herds.append(herd(server, reports, hosts, 1).row())
+        pages = page.rows(Path(folder), reports, PAGES)
     text = DOCUMENT.format(
         today=time.strftime("%Y-%m-%d"),
         version=__version__,
@@ -222,6 +224,9 @@ def main() -> None:
         notes="\n".join(f"- {note}" for note in notes),
         grown="\n".join(sizes),
         herds="\n".join(herds),
+        pages="\n".join(pages),
+        wheels=page.WHEELS,
+        wheel_px=page.WHEEL_PX,
     )
     print(text)
     if options.write:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 
+CONNECTIONS = 32
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 

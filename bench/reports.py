@@ -1,12 +1,13 @@
 """Reports of any number of hosts, as agents send them; each is a little newer than the last."""
 
+import asyncio
 import time
 
 import msgspec
 
 from archnest.demo_fleet import fleet
 from archnest.model.report import EnvEntry
-from bench.load import request
+from bench.load import CONNECTIONS, drive, request
 
 TOKEN = "the-agent-token-of-the-benchmark"
 CONTAINERS = 20
@@ -57,3 +58,17 @@ def _body(report: object, host_id: str) -> bytes:
         container["labels"] = {**(container["labels"] or {}), **labels}
     document["hostId"] = "@HOST@"
     return msgspec.json.encode(document)
+
+
+async def push_all(port: int, reports: Reports, hosts: int, generation: int) -> float:
+    """Reports per second when each host reports once, on a connection of its own."""
+    waiting = iter(range(hosts))
+
+    async def work() -> None:
+        for host in waiting:
+            one = [reports.push(host, generation)]
+            await drive(port, one, 1, 1, expect=b" 200 ")
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    return hosts / (time.perf_counter() - begun)
