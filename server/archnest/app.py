@@ -21,6 +21,7 @@ from archnest.api.documentation import documentation_route
 from archnest.api.endpoint import is_declared
 from archnest.api.middleware import add_policy, count_response, problems
 from archnest.api.page import asset_routes
+from archnest.api.protocol import Runner
 from archnest.api.routes import COMMAND_PATHS, ROUTES
 from archnest.assets import agent_version, asset_dir
 from archnest.audit import Audit
@@ -169,18 +170,18 @@ async def _serve(config: Config) -> None:
         log.info("stopping")
 
 
-async def _running(app: web.Application, stack: contextlib.AsyncExitStack) -> web.AppRunner:
+async def _running(app: web.Application, stack: contextlib.AsyncExitStack) -> Runner:
     """A set-up runner that the stack tears down, also when the set-up fails half-way.
 
     Else the database's threads would hold the process up for ever.
     """
-    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, **SERVER_OPTIONS)
+    runner = Runner(app, shutdown_timeout=SHUTDOWN_S, **SERVER_OPTIONS)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
     return runner
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> None:
+async def _listen(runner: Runner, config: Config) -> None:
     site = web.TCPSite(
         runner, config.listen_host, config.listen_port, ssl_context=_tls(config), backlog=4096
     )

@@ -7,6 +7,9 @@ hold a secret.
 
 from typing import ClassVar
 
+RETRY_AFTER_S = 5
+"""When to ask again while the store is away; a lock or a full disk may last longer."""
+
 
 class Problem(Exception):
     """A failure with a meaning to the caller; subclasses are its kinds."""
@@ -182,6 +185,9 @@ class StoreUnavailable(Problem):
     status = 503
     slug = "store-unavailable"
     title = "The store is not available"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after_s=RETRY_AFTER_S)
 
 
 class StartRefused(Exception):

@@ -23,6 +23,9 @@ PATIENCE_S = 30
 class Server(Site):
     """A server whose folder suffers."""
 
+    retry_after: str | None = None
+    """What the last refusal said."""
+
     @property
     def database(self) -> Path:
         return self.data_dir / "archnest.db"
@@ -32,6 +35,7 @@ class Server(Site):
         try:
             self.push(host_id, container("web", **fields))
         except urllib.error.HTTPError as error:
+            self.retry_after = error.headers["Retry-After"]
             return error.code
         return 200
 
@@ -126,6 +130,7 @@ def test_a_locked_database_refuses_reports_and_recovers_by_itself(server: Server
     other.execute("BEGIN EXCLUSIVE")
     try:
         assert server.try_push("locked") == 503
+        assert server.retry_after == "5"
         assert server.hosts() == {"kept"}
     finally:
         other.execute("ROLLBACK")
