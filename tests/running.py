@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,20 @@ PATIENCE_S = 30
 class Running:
     """A started program and the lines it has printed."""
 
-    def __init__(self, module: str, folder: Path, environ: dict[str, str]) -> None:
+    def __init__(
+        self,
+        module: str,
+        folder: Path,
+        environ: dict[str, str],
+        *,
+        before: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """`before` is a command that becomes the program, such as setpriv."""
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [*before, sys.executable, "-m", module, *arguments],
             cwd=folder,
             env={
                 "HOME": str(folder),
