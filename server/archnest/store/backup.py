@@ -1,5 +1,6 @@
 """A consistent copy of the live database, and its way back."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -51,12 +52,15 @@ def restore(copy: Path, database: Path, newest: int) -> Path | None:
     if database.exists() and copy.samefile(database):
         raise StartRefused(f"{copy} is the database itself")
     _check(copy, newest)
+    for left in database.parent.glob(f".{database.name}.*.part*"):
+        left.unlink()
     descriptor, name = tempfile.mkstemp(".part", f".{database.name}.", database.parent)
     os.close(descriptor)
     part = Path(name)
     try:
         _copy(copy, part)
         kept = _kept(database)
+        _fold(database)
         # What stood in the old one's log must not be applied to this one.
         for end in ("-wal", "-shm"):
             database.with_name(database.name + end).unlink(missing_ok=True)
@@ -96,6 +100,22 @@ def _kept(database: Path) -> Path | None:
             kept.with_name(kept.name + end).chmod(0o600)
             _sync(kept.with_name(kept.name + end), os.O_RDONLY)
     return kept
+
+
+def _fold(database: Path) -> None:
+    """Bring its log into the old database, as far as it is sound.
+
+    Else a death between the log's removal and the new one's arrival would
+    leave the old one without its last writes.
+    """
+    if not database.exists():
+        return
+    with contextlib.suppress(sqlite3.Error):
+        connection = sqlite3.connect(database)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
 
 def _copy(database: Path, part: Path) -> None:

@@ -117,6 +117,9 @@ def _keep_copy(database: Path, version: int) -> None:
     """
     copy = database.with_name(f"{database.stem}-before-{version + 1:04}.db")
     copy.unlink(missing_ok=True)
+    # Of a start that was killed; the folder's lock is held, so nobody writes them.
+    for part in database.parent.glob(f".{database.stem}*.part*"):
+        part.unlink()
     backup(database, copy)
     copies = sorted(database.parent.glob(f"{database.stem}-before-[0-9][0-9][0-9][0-9].db"))
     for old in copies[:-KEPT_COPIES]:
