@@ -110,3 +110,38 @@ async def test_guessing_does_not_fill_the_record(
     await audit.record_failure(guess, "unknown user", now=1000.0 + FAILURE_EVERY_S)
     newest = (await (await client.get("/api/audit", headers=admin)).json())["entries"][0]
     assert newest["detail"] == "unknown user; 30 more failed before, not recorded"
+
+
+async def test_the_first_admins_doings_are_recorded(
+    client: Client, application: web.Application
+) -> None:
+    first = {"username": "ada", "password": "first of hers"}
+    wrong = await client.post("/api/auth/setup", json={**first, "code": "wrong"})
+    assert wrong.status in (400, 401, 403)
+    code = application[keys.ACCOUNTS].setup_code
+    made = await client.post("/api/auth/setup", json={**first, "code": code})
+    ada = {"Authorization": f"Bearer {(await made.json())['token']}"}
+    change = {"currentPassword": first["password"], "newPassword": "second of hers"}
+    assert (await client.post("/api/auth/password", json=change, headers=ada)).status == 204
+    assert (await client.post("/api/auth/logout", headers=ada)).status == 204
+    again = {"username": "ada", "password": "second of hers"}
+    answer = await (await client.post("/api/auth/login", json=again)).json()
+    assert await acts(client, {"Authorization": f"Bearer {answer['token']}"}) == [
+        (None, "setup", None, "failed"),
+        ("ada", "setup", None, "done"),
+        ("ada", "user.password", "ada", "done"),
+        ("ada", "session.logout", None, "done"),
+        ("ada", "session.login", None, "done"),
+    ]
+
+
+async def test_changes_of_sources_are_recorded(client: Client, admin: Headers) -> None:
+    source = {"hostId": "nas", "kind": "docker-socket", "address": "/nowhere.sock"}
+    assert (await client.post("/api/sources", json=source, headers=admin)).status == 201
+    change = {"address": "/elsewhere.sock"}
+    assert (await client.patch("/api/sources/nas", json=change, headers=admin)).status == 200
+    assert (await client.delete("/api/sources/nas", headers=admin)).status == 204
+    page = await (await client.get("/api/audit?limit=3", headers=admin)).json()
+    assert [(one["action"], one["hostId"]) for one in page["entries"]] == [
+        (f"source.{verb}", "nas") for verb in ("remove", "change", "add")
+    ]
