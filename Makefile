@@ -3,6 +3,8 @@
 # make test   everything the tests need, then all of them
 # make bench  what the server manages beside the least that it could do, measured in one run
 # make lint   format, lint and types of the Python, the page and the shell scripts
+# make requirements   the pinned packages of a released installation, with their licences
+# make audit  known vulnerabilities of those packages
 
 # The first Python that is new enough; name another with `make PYTHON=... run`.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,7 +16,7 @@ endif
 
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run demo test bench lint tools
+.PHONY: run demo test bench lint requirements audit tools
 
 run:
 	@$(PYTHON) server/install.py
@@ -38,6 +40,19 @@ lint: tools
 	shellcheck agent/*.sh tests/*.sh .ci/run
 	npm --prefix tests/web run --silent lint
 	npm --prefix tests/web run --silent types
+
+requirements:
+	@$(PYTHON) server/install.py release fast
+	CUSTOM_COMPILE_COMMAND="make requirements" .venv/bin/pip-compile --quiet --upgrade \
+		--generate-hashes --extra fast --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links \
+		--output-file server/requirements.txt setup.cfg
+	$(VENV_PYTHON) docs/licences.py
+
+# Needs pypi.org's record of vulnerabilities, and fails where it cannot be had.
+audit:
+	@$(PYTHON) server/install.py release
+	.venv/bin/pip-audit --strict --require-hashes --requirement server/requirements.txt
 
 # What only tests and lint need; the page itself needs no build and no package.
 tools:

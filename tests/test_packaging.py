@@ -3,6 +3,7 @@
 import configparser
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,12 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from docs import licences
+from packaging.requirements import Requirement
 
 from tests.ports import free_port
 
@@ -47,10 +51,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of an environment that holds the wheel and what it needs."""
+    """The bin folder of an environment with a released installation: what it needs by hash."""
     environment = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", environment)
-    run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", wheel)
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    run(*pip, "--require-hashes", "--requirement", CHECKOUT / "server" / "requirements.txt")
+    run(*pip, "--no-deps", wheel)
     return environment / "bin"
 
 
@@ -76,6 +82,28 @@ def test_the_wheel_holds_every_file_of_the_program_and_no_other(wheel: Path) -> 
             expected.add(name.removeprefix("server/"))
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected
+
+
+def test_the_pinned_packages_are_those_that_setup_cfg_wants() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
+    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["fast"]
+    pinned = licences.pins()
+    for one in map(Requirement, filter(None, wanted.splitlines())):
+        assert one.specifier.contains(pinned[one.name.lower()]), one
+
+
+def test_every_pinned_package_is_listed_with_its_licence() -> None:
+    listed = (CHECKOUT / "docs" / "licences.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[([a-z0-9.-]+)\]\S* \| (.+) \|$", listed, re.MULTILINE))
+    pinned = licences.pins()
+    assert rows.keys() == pinned.keys()
+    # Another version may say it in other words.
+    installed = {name for name in pinned if metadata.version(name) == pinned[name]}
+    assert "aiohttp" in rows
+    assert {name: rows[name] for name in installed} == {
+        name: licences.licence(name) for name in installed
+    }
 
 
 def test_the_installed_program_tells_its_version(installed: Path, tmp_path: Path) -> None:
