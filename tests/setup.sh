@@ -26,6 +26,7 @@ systemd-analyze systemd
 cron cron
 strace strace
 nginx nginx
+caddy caddy
 prometheus prometheus
 promtool prometheus
 node nodejs
