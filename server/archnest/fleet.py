@@ -129,6 +129,10 @@ class Fleet:
         self._notice_silence()
         return sorted(self._entries.values(), key=lambda entry: entry.picture.host_id)
 
+    def knows(self, revision: str | None) -> bool:
+        """Whether it can be said what changed since then."""
+        return self._number_of(revision) is not None
+
     def changed_since(self, revision: str | None) -> tuple[list[Entry], list[str]] | None:
         """Hosts changed and ids removed since then, or None: everything may have."""
         self._notice_silence()

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from aiohttp import ClientResponse
+from yarl import URL
 
 from tests.conftest import Client
 from tests.factories import container, report
@@ -66,6 +68,16 @@ async def test_a_revision_of_another_start_gives_everything(
     answer = await get(client, "/api/containers?since=deadbeef-1", admin)
     assert answer["full"] is True
     assert len(answer["hosts"]) == 1
+
+
+@pytest.mark.parametrize("since", ["%00%0d%0a", "%ff", "a-1", "-", "x" * 4000])
+async def test_what_is_no_revision_gives_everything(
+    client: Client, admin: Headers, push: Push, since: str
+) -> None:
+    await push(report("nas"))
+    response = await client.get(URL(f"/api/containers?since={since}", encoded=True), headers=admin)
+    assert response.status == 200
+    assert (await response.json())["full"] is True
 
 
 async def test_hosts_are_listed_with_source_and_capabilities(

@@ -41,6 +41,9 @@ HEADS = {
     "a path that is not UTF-8": b"GET /api/hosts/%ff%fe HTTP/1.1\r\n" + HOST + b"\r\n",
     "raw bytes in the path": b"GET /api/hosts/\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
     "a query that is not UTF-8": b"GET /api/containers?since=%ff%00 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a revision that no header can hold": b"GET /api/containers?since=%00%0d%0a HTTP/1.1\r\n"
+    + HOST
+    + b"\r\n",
     "a dotfile": b"GET /.git/config HTTP/1.1\r\n" + HOST + b"\r\n",
     "a space in a header's name": GET + b"Bad Name: x\r\n\r\n",
     "no colon in a header": GET + b"nonsense\r\n\r\n",
