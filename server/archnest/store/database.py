@@ -29,6 +29,8 @@ DATABASE_NAME = "archnest.db"
 BUSY_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 30.0
 """A dead connection thread never answers; longer than this is such a death."""
+COMMITS_TO_CHECKPOINT = 100
+"""SQLite's own checkpoints, every 1000 pages, keep their failures to themselves."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,32 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+class _Trouble:
+    """One line of log when it begins and one when it is over.
+
+    More would drown the rest: every agent runs into it every 30 s.
+    """
+
+    def __init__(self, begins: str, over: str) -> None:
+        self._begins = begins
+        self._over = over
+        self._count = 0
+        self._complaint = ""
+
+    def tell(self, complaint: str) -> None:
+        """Count a failure and log it, unless it is the same as the one before."""
+        self._count += 1
+        if complaint != self._complaint:
+            self._complaint = complaint
+            log.error(self._begins, complaint)
+
+    def end(self) -> None:
+        """Log that it is over, if there was any."""
+        if self._complaint:
+            log.warning(self._over, self._count)
+            self._complaint, self._count = "", 0
+
+
 class Database:
     """Reads and durable writes; open it with `Database.open`."""
 
@@ -76,8 +104,21 @@ class Database:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=10_000)
         self.commits = 0
         """Transactions committed since the start."""
-        self._refused = 0
-        self._complaint = ""
+        self._checkpoint_at = COMMITS_TO_CHECKPOINT
+        self._writing = _Trouble(
+            "the database refuses writes: %s",
+            "the database takes writes again; %d were refused",
+        )
+        self._reading = _Trouble(
+            "the database cannot be read: %s; if that lasts, stop the server and put a backup in"
+            " its place with `archnest restore FILE`",
+            "the database can be read again; %d reads failed",
+        )
+        self._folding = _Trouble(
+            "the database's file cannot be written: %s; what comes in is kept in the -wal file"
+            " beside it, which grows",
+            "the database's file can be written again after %d attempts",
+        )
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -131,9 +172,12 @@ class Database:
         """
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                return list(await self._reader.execute_fetchall(sql, params))
+                rows = list(await self._reader.execute_fetchall(sql, params))
         except (sqlite3.Error, TimeoutError, ValueError) as error:
+            self._reading.tell(str(error) or "it did not answer in time")
             raise StoreUnavailable(f"the database cannot be read: {error}") from error
+        self._reading.end()
+        return rows
 
     async def _write_for_ever(self) -> None:
         while True:
@@ -141,6 +185,9 @@ class Database:
             while not self._jobs.empty():
                 batch.append(self._jobs.get_nowait())
             await self._commit(batch)
+            if self.commits >= self._checkpoint_at:
+                self._checkpoint_at = self.commits + COMMITS_TO_CHECKPOINT
+                await self._checkpoint()
 
     async def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one transaction and tell each job its own outcome."""
@@ -154,7 +201,7 @@ class Database:
             else:
                 await self._writer.commit()
                 self.commits += 1
-                self._tell_recovery()
+                self._writing.end()
         except (sqlite3.Error, ValueError) as error:
             await self._fail(batch, error)
         else:
@@ -169,31 +216,33 @@ class Database:
         try:
             result = await job.work(self._writer)
         except Exception as error:
+            if not self._writer.in_transaction:
+                raise  # SQLite undid the whole transaction, so all of the batch has failed
             if not alone:
                 await _execute_all(self._writer, "ROLLBACK TO job", "RELEASE job")
-            return job, None, _as_problem(error)
+            problem = _as_problem(error)
+            if problem is not error:
+                self._writing.tell(str(error))
+            return job, None, problem
         if not alone:
             await self._writer.execute("RELEASE job")
         return job, result, None
 
     async def _fail(self, batch: list[_Job], error: Exception) -> None:
-        self._tell_failure(str(error))
+        self._writing.tell(str(error))
         with contextlib.suppress(sqlite3.Error, ValueError):
             await self._writer.rollback()
         for job in batch:
             _settle(job, None, StoreUnavailable(f"the database cannot be written: {error}"))
 
-    def _tell_failure(self, complaint: str) -> None:
-        # One line for as long as it lasts: every agent runs into it every 30 s.
-        self._refused += 1
-        if complaint != self._complaint:
-            self._complaint = complaint
-            log.error("the database refuses writes: %s", complaint)
-
-    def _tell_recovery(self) -> None:
-        if self._complaint:
-            log.warning("the database takes writes again; %d were refused", self._refused)
-            self._complaint, self._refused = "", 0
+    async def _checkpoint(self) -> None:
+        """Fold the log into the database's file as far as readers let it."""
+        try:
+            await _execute_all(self._writer, "PRAGMA wal_checkpoint(PASSIVE)")
+        except (sqlite3.Error, ValueError) as error:
+            self._folding.tell(str(error))
+        else:
+            self._folding.end()
 
     async def _drain(self, task: asyncio.Task[None]) -> None:
         """Let queued writes finish, then stop the writer task."""
