@@ -1,5 +1,6 @@
 """What a report repeats is recalled, and the outcome is as if all were read anew."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -34,9 +35,17 @@ LIST = st.lists(
 )
 
 
-def read(data: bytes, before: recall.Reading | None = None) -> recall.Reading:
+async def at_once() -> None:
+    """No pause at all."""
+
+
+def read(
+    data: bytes,
+    before: recall.Reading | None = None,
+    pause: recall.Pause = at_once,
+) -> recall.Reading:
     known = (before.containers_json, before.places) if before else (b"", {})
-    return recall.read_on(data, recall.read_briefly(data), *known)
+    return asyncio.run(recall.read_on(data, recall.read_briefly(data), *known, pause))
 
 
 def sent(containers: list[dict[str, Any]]) -> bytes:
@@ -99,3 +108,18 @@ def test_what_is_stored_is_our_own_encoding() -> None:
         reading = read(data)
         assert b"later" not in reading.containers_json
         assert b'"mounts":[]' in reading.containers_json
+
+
+def test_a_long_report_is_read_in_slices() -> None:
+    slices = 0
+
+    async def pause() -> None:
+        nonlocal slices
+        slices += 1
+
+    long = [container(f"c{number}", command="x" * 4_000) for number in range(100)]
+    first = read(sent(long), pause=pause)
+    assert slices >= len(first.containers_json) // (2 * recall.SLICE_BYTES)
+    slices = 0
+    assert read(sent(long), first, pause) == first
+    assert slices == 0

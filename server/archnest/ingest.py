@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 20_000
 AT_ONCE = 8
-"""Reports read between two looks at the network, about a millisecond each."""
+"""Slices of reports read between two looks at the network, about a millisecond each."""
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Ingest:
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
         self.turns = Turns(AT_ONCE)
-        """Taken before a report is read."""
+        """Taken before a slice of a report is read."""
         self.accepted = 0
         """Reports made durable since the start."""
 
@@ -73,18 +73,21 @@ class Ingest:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def read(self, data: bytes, now: float, address: str | None = None) -> Picture:
+    async def read(self, data: bytes, now: float, address: str | None = None) -> Picture:
         """The picture that a report pushed from there gives; raises what msgspec raises.
+
+        Takes a turn, and another one for each further slice of a long report.
 
         `now` is unix seconds by the server's clock.
         """
+        await self.turns.take()
         report = recall.read_briefly(data)
         current = self._fleet.get(report.host_id)
         before, places = (current.containers_json, current.places) if current else (b"", {})
         told_s = reported_s(report.reported_at)
         return _picture(
             report,
-            recall.read_on(data, report, before, places),
+            await recall.read_on(data, report, before, places, self.turns.take),
             now,
             AGENT,
             marks=marks_of(report),

@@ -8,7 +8,7 @@ encoding of checked and masked structs, never a piece of what was sent.
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import GenericAlias
 from typing import Annotated, Any, get_type_hints
@@ -33,6 +33,9 @@ STEADY = (*SHOWN, *HIDDEN)
 None of them is a number, which matters where their texts are joined.
 """
 _FIRST = b'"ports":'
+SLICE_BYTES = 16_384
+"""Read, masked and encoded in about a millisecond."""
+Pause = Callable[[], Awaitable[None]]
 
 Places = Mapping[int, tuple[int, int, int]]
 """Where the steady fields of a container begin in the encoded list, where the hidden
@@ -110,25 +113,40 @@ def read_briefly(data: bytes) -> Any:
         raise
 
 
-def read_on(data: bytes, brief: Any, before: bytes, places: Places) -> Reading:
+async def read_on(data: bytes, brief: Any, before: bytes, places: Places, pause: Pause) -> Reading:
     """The rest, given what `read_briefly` made of it.
 
     `before` is the host's encoded list as it stands and `places` what is where
-    in it. Raises what msgspec raises.
+    in it. `pause` is awaited after each SLICE_BYTES of what was not there yet.
+    Raises what msgspec raises.
     """
     # JSON's values, but for numbers, end by themselves: no two lists of them join to one text.
     sent = [_steady(one) for one in brief.containers]
     keys = [hash(b"".join(fields)) for fields in sent]
     try:
-        known = [
-            _recalled(before, *places[key]) if key in places else _steady_fields(fields)
-            for key, fields in zip(keys, sent, strict=True)
-        ]
+        known = await _known(keys, sent, before, places, pause)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         # The full decoder tells of the first fault that the sender made.
         _decode(data)
         raise
     return _joined(brief.containers, keys, known)
+
+
+async def _known(
+    keys: list[int], sent: list[tuple[Raw, ...]], before: bytes, places: Places, pause: Pause
+) -> list[tuple[bytes, int]]:
+    known = []
+    worked_bytes = 0
+    for key, fields in zip(keys, sent, strict=True):
+        if key in places:
+            known.append(_recalled(before, *places[key]))
+            continue
+        known.append(_steady_fields(fields))
+        worked_bytes += len(known[-1][0])
+        if worked_bytes > SLICE_BYTES:
+            worked_bytes = 0
+            await pause()
+    return known
 
 
 def encoded(containers: list[Container]) -> Reading:

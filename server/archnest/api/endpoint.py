@@ -5,11 +5,12 @@ The function's annotations say everything: `body` is decoded into its struct,
 path comes from the path and any other `str | None` one from the query.
 """
 
+import contextlib
 import inspect
 import re
 import time
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +37,16 @@ class Streamed(web.StreamResponse, Generic[T]):
     media_type = "application/x-ndjson"
 
 
+@contextlib.contextmanager
+def _invalid() -> Iterator[None]:
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise Invalid(_named(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
+
+
 class Undecoded(Generic[T]):
     """A body that its handler decodes, the JSON of a T."""
 
@@ -44,12 +55,13 @@ class Undecoded(Generic[T]):
 
     def read(self, decode: Callable[[bytes], R]) -> R:
         """What `decode` makes of it; what msgspec raises becomes Invalid, naming the field."""
-        try:
+        with _invalid():
             return decode(self._data)
-        except msgspec.ValidationError as error:
-            raise Invalid(_named(error)) from None
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
+
+    async def read_in_turns(self, decode: Callable[[bytes], Awaitable[R]]) -> R:
+        """The same for a long body, which is worked through bit by bit."""
+        with _invalid():
+            return await decode(self._data)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ async def create_report(
 ) -> Receipt:
     """Store a host's report; the host it names becomes visible at once."""
     ingest = request.app[keys.INGEST]
-    await ingest.turns.take()
     client = request[keys.CLIENT_ADDRESS]
     address = str(client) if client is not None else None
-    picture = body.read(lambda data: ingest.read(data, time.time(), address))
+    picture = await body.read_in_turns(lambda data: ingest.read(data, time.time(), address))
     if agent.token_id is not None:
         # The body took its time; the host may have been forgotten meanwhile.
         request.app[keys.AGENT_TOKENS].check_live(agent.token_id)
