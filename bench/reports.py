@@ -56,7 +56,10 @@ def _body(report: object, host_id: str) -> bytes:
         ]
         labels = {f"org.example.{n}": "x" * 20 for n in range(6)}
         container["labels"] = {**(container["labels"] or {}), **labels}
+        # The order in which the agent sends them.
+        container["stats"] = container.pop("stats")
     document["hostId"] = "@HOST@"
+    document["containers"] = document.pop("containers")
     return msgspec.json.encode(document)
 
 

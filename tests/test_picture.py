@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from archnest import recall
 from archnest.errors import Ambiguous, NotFound
 from archnest.model.report import Container
 from archnest.picture import MAX_GONE, Picture, from_record
@@ -21,8 +22,7 @@ def picture(*containers: dict[str, Any], at: float = 1_000.0, source: str = "age
         reported_at=None,
         agent_version=None,
         engine=None,
-        containers_json=msgspec.json.encode(structs),
-        names={one.id: one.name for one in structs},
+        reading=recall.Reading(msgspec.json.encode(structs), {one.id: one.name for one in structs}),
         gone=(),
     )
 

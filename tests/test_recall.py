@@ -44,26 +44,26 @@ def read(
     before: recall.Reading | None = None,
     pause: recall.Pause = at_once,
 ) -> recall.Reading:
-    known = (before.containers_json, before.places) if before else (b"", {})
-    return asyncio.run(recall.read_on(data, recall.read_briefly(data), *known, pause))
+    return asyncio.run(recall.Sent(data).read(before or recall.Reading(), pause))
 
 
-def sent(containers: list[dict[str, Any]]) -> bytes:
-    return json.dumps(report("nas", *containers)).encode()
+def sent(containers: list[dict[str, Any]], compact: bool = True) -> bytes:
+    separators = (",", ":") if compact else None
+    return json.dumps(report("nas", *containers), separators=separators).encode()
 
 
-@given(LIST, LIST)
+@given(LIST, LIST, st.booleans())
 def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
-    first: list[dict[str, Any]], second: list[dict[str, Any]]
+    first: list[dict[str, Any]], second: list[dict[str, Any]], compact: bool
 ) -> None:
-    before = read(sent(first))
+    before = read(sent(first, compact))
     for following in (first, second, [*second, *first]):
-        data = sent(following)
+        data = sent(following, compact)
         reading = read(data, before)
         whole = [mask_container(one) for one in msgspec.json.decode(data, type=Report).containers]
         assert msgspec.json.decode(reading.containers_json, type=list[Container]) == whole
         rows = msgspec.json.decode(reading.containers_json, type=list[ContainerRow])
-        shown = recall.shown_rows(reading.containers_json, reading.rows)
+        shown = reading.rows()
         hidden = {"imageId", "mounts", "env", "entrypoint", "command"}
         for row, text in zip(rows, shown, strict=True):
             assert msgspec.json.decode(text, type=ContainerRow) == row
@@ -73,18 +73,53 @@ def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
 
 
 def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = read(sent([container("web", env=[{"key": "TOKEN", "value": "x"}])]))
+    secret = container("web", env=[{"key": "TOKEN", "value": "x"}])
+    before = read(sent([secret, container("db")]))
 
     def fail(data: bytes) -> None:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(recall, "_decode_container", fail)
-    again = container("web", env=[{"key": "TOKEN", "value": "x"}], state="exited", stats=None)
-    reading = read(sent([again]), before)
-    assert b"********" in reading.containers_json
-    assert b"exited" in reading.containers_json
+    later = {**secret, "stats": {"pids": 77}}
+    for again in ([later, container("db", stats=None)], [container("db"), later], [later]):
+        reading = read(sent(again), before)
+        assert b"********" in reading.containers_json
+        assert b'"pids":77' in reading.containers_json
     with pytest.raises(AssertionError, match="decoded again"):
         read(sent([container("web", env=[{"key": "TOKEN", "value": "y"}])]), before)
+
+
+NEVER_THERE = [
+    container("web", labels={"stats": "x", 'a,"stats":{}': "y"}),
+    container("web", **{'odd"stats': {"pids": 1}}),
+    container("web", stats={"pids": 1, "later": {"pids": 2}}),
+    container("web", stats={"pids": 1, "later": "},{"}),
+    container("web", later={"stats": {"pids": 1}}),
+    container("web", later={"containers": [{"stats": None}]}),
+    {key: value for key, value in container("web").items() if key != "stats"},
+    {**{key: value for key, value in container("web").items() if key != "stats"}, 'odd"stats': {}},
+    {"stats": {"pids": 5}, **{key: container("web")[key] for key in ("id", "name", "image")}}
+    | {"state": "running"},
+]
+
+
+@pytest.mark.parametrize("odd", NEVER_THERE)
+def test_statistics_that_only_seem_to_stand_there_are_not_taken(odd: dict[str, Any]) -> None:
+    before = None
+    for number in (1, 2, 3):
+        data = sent([container("db", stats={"pids": number}), odd, odd])
+        before = read(data, before)
+        whole = [mask_container(one) for one in msgspec.json.decode(data, type=Report).containers]
+        assert msgspec.json.decode(before.containers_json, type=list[Container]) == whole
+
+
+def test_what_comes_after_the_containers_counts() -> None:
+    first = sent([container("web")])
+    data = first[:-1] + b',"hostname":"later","hostId":"other"}'
+    for told in (data, data.replace(b'"hostId":"nas"', b'"hostId":"nas","containers":[]')):
+        sending = recall.Sent(told)
+        asyncio.run(sending.read(read(first), at_once))
+        assert (sending.report.host_id, sending.report.hostname) == ("other", "later")
 
 
 @pytest.mark.parametrize(

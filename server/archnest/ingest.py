@@ -7,11 +7,10 @@ is always worked out against the picture that stands right before it.
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-
-import aiosqlite
 
 from archnest import recall
 from archnest.errors import Conflict, NotFound, StoreUnavailable
@@ -81,16 +80,17 @@ class Ingest:
         `now` is unix seconds by the server's clock.
         """
         await self.turns.take()
-        report = recall.read_briefly(data)
-        current = self._fleet.get(report.host_id)
-        before, places = (current.containers_json, current.places) if current else (b"", {})
-        told_s = reported_s(report.reported_at)
+        sent = recall.Sent(data)
+        current = self._fleet.get(sent.report.host_id)
+        before = current.reading if current else recall.Reading()
+        reading = await sent.read(before, self.turns.take)
+        told_s = reported_s(sent.report.reported_at)
         return _picture(
-            report,
-            await recall.read_on(data, report, before, places, self.turns.take),
+            sent.report,
+            reading,
             now,
             AGENT,
-            marks=marks_of(report),
+            marks=marks_of(sent.report),
             address=address,
             clock_skew_s=None if told_s is None else round(told_s - now, 1),
         )
@@ -175,14 +175,14 @@ class Ingest:
         kept = [picture for picture in latest.values() if picture is not None]
         forgotten = [host_id for host_id, picture in latest.items() if picture is None]
 
-        async def save(connection: aiosqlite.Connection) -> None:
-            if kept:
-                await save_reports(connection, [picture.as_record() for picture in kept])
-            if forgotten:
-                await forget_hosts(connection, forgotten)
+        records = [picture.as_record() for picture in kept]
+
+        def save(connection: sqlite3.Connection) -> None:
+            save_reports(connection, records)
+            forget_hosts(connection, forgotten)
 
         if latest:
-            await self._database.write(save)
+            await self._database.write(save, sum(len(one.report_json) for one in records))
         self._note_machines(batch)
         for picture in kept:
             sightings = self._sightings.get(picture.host_id)
@@ -219,11 +219,8 @@ def _picture(head: Any, reading: recall.Reading, now: float, source: str, **more
         reported_at=head.reported_at,
         agent_version=head.agent_version,
         engine=head.engine,
-        containers_json=reading.containers_json,
-        names=reading.names,
+        reading=reading,
         gone=(),
-        places=reading.places,
-        row_places=reading.rows,
         **more,
     )
 

@@ -1,6 +1,6 @@
 """One host's picture and how a newer report changes it; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -10,7 +10,7 @@ from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
 from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
-from archnest.recall import Places, shown_rows
+from archnest.recall import Reading
 from archnest.store.hosts import HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -23,6 +23,7 @@ MAX_OVERTAKEN_S = 60.0
 """An agent's run ends before its next one, so a report is late by a minute at most."""
 
 _encode = msgspec.json.Encoder().encode
+_decode_container = msgspec.json.Decoder(Container).decode
 _decode_containers = msgspec.json.Decoder(list[Container]).decode
 _decode_rows = msgspec.json.Decoder(list[ContainerRow]).decode
 _decode_gone = msgspec.json.Decoder(list[GoneContainer]).decode
@@ -43,14 +44,8 @@ class Picture:
     reported_at: str | None
     agent_version: str | None
     engine: Engine | None
-    containers_json: bytes
-    names: dict[str, str]
-    """Container id to name, in the report's order."""
+    reading: Reading = field(repr=False)
     gone: tuple[GoneContainer, ...]
-    places: Places = field(default_factory=dict, repr=False)
-    """Where a report that follows finds what it repeats; empty when nobody pushed it."""
-    row_places: tuple[tuple[int, int], ...] = field(default=(), repr=False)
-    """Where the rows for a list stand in the encoded containers; empty like `places`."""
     marks: Marks = NO_MARKS
     """Of the machine whose agent sent it."""
     address: str | None = None
@@ -58,18 +53,36 @@ class Picture:
     clock_skew_s: float | None = None
     """By how much the agent's clock was ahead on its arrival; None where that is not known."""
 
+    @property
+    def containers_json(self) -> bytes:
+        """The containers as they are stored."""
+        return self.reading.containers_json
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Container id to name, in the report's order."""
+        return self.reading.names
+
     def containers(self) -> list[Container]:
         """The latest report's containers."""
         return _decode_containers(self.containers_json)
+
+    def some(self, ids: Collection[str]) -> list[Container]:
+        """Those of these ids."""
+        if not ids:
+            return []
+        if len(self.reading.cuts) != 3 * len(self.names):
+            # As it was stored by another start, or several share an id.
+            return [one for one in self.containers() if one.id in ids]
+        return [_decode_container(one) for one in self.reading.texts(ids)]
 
     @cached_property
     def rows_json(self) -> bytes:
         """The host's rows for a list, the gone ones last, encoded once."""
         gone = [_gone_row(entry) for entry in self.gone]
-        if not self.row_places:
+        if not self.reading.cuts:
             return _encode(_decode_rows(self.containers_json) + gone)
-        rows = shown_rows(self.containers_json, self.row_places)
-        return b"[%b]" % b",".join([*rows, *map(_encode, gone)])
+        return b"[%b]" % b",".join([*self.reading.rows(), *map(_encode, gone)])
 
     def find(self, reference: str) -> Container:
         """The container by full id, name or unambiguous id prefix of 12 or more.
@@ -77,7 +90,7 @@ class Picture:
         Raises NotFound or Ambiguous.
         """
         found = _find(self.names, reference)
-        return next(container for container in self.containers() if container.id == found)
+        return self.some([found])[0]
 
     def find_gone(self, reference: str) -> GoneContainer:
         """A gone container, by the same words; raises NotFound or Ambiguous."""
@@ -107,11 +120,7 @@ class Picture:
 
     def _gone_after(self, previous: "Picture", missing: set[str]) -> list[GoneContainer]:
         gone_at = rfc3339(self.received_at)
-        newly = (
-            [GoneContainer(gone_at, one) for one in previous.containers() if one.id in missing]
-            if missing
-            else []
-        )
+        newly = [GoneContainer(gone_at, one) for one in previous.some(missing)]
         return list(self._still_gone([*newly, *previous.gone]))[:MAX_GONE]
 
     def _still_gone(self, entries: list[GoneContainer]) -> Iterator[GoneContainer]:
@@ -151,8 +160,7 @@ def from_record(record: HostRecord) -> Picture:
         reported_at=record.reported_at,
         agent_version=record.agent_version,
         engine=_decode_engine(record.engine_json) if record.engine_json else None,
-        containers_json=record.report_json,
-        names={container.id: container.name for container in containers},
+        reading=Reading(record.report_json, {one.id: one.name for one in containers}),
         gone=tuple(_decode_gone(record.gone_json)),
     )
 

@@ -1,195 +1,272 @@
 """Reads pushed reports; what a host sent before is not worked through again.
 
-Most of a report never changes: a container's environment, labels, mounts,
-networks, ports and commands. They are decoded, checked, masked and encoded
-once, and from then on found by what was sent, so that a report which repeats
-them costs little more than its short fields. What is stored is always our own
+From one report to the next little but the statistics moves, and agents send
+them as the last field of a container. So what comes before them is decoded,
+checked, masked and encoded once, and from then on found by what was sent. A
+report of another form is decoded as a whole. What is stored is always our own
 encoding of checked and masked structs, never a piece of what was sent.
 """
 
-import operator
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from types import GenericAlias
-from typing import Annotated, Any, get_type_hints
+import contextlib
+import re
+from array import array
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Meta, Raw
 
 from archnest.masking import mask_container
 from archnest.model.limits import MAX_CONTAINERS
-from archnest.model.report import Container, Report
+from archnest.model.report import Container, Report, Stats
 
-SHOWN = (
-    *("ports", "networks", "labels", "image"),
-    *("created_at", "started_at", "finished_at", "restart_policy"),
-)
-"""The steady fields that lists show too."""
-HIDDEN = ("image_id", "mounts", "env", "entrypoint", "command")
-"""Those that only a container's own view shows."""
-STEADY = (*SHOWN, *HIDDEN)
-"""The fields that seldom change: the long ones, those with secrets, those dear to check.
-
-None of them is a number, which matters where their texts are joined.
-"""
-_FIRST = b'"ports":'
 SLICE_BYTES = 16_384
 """Read, masked and encoded in about a millisecond."""
+NOT_ANY = -2
+"""Neither a container nor the one before the first."""
 Pause = Callable[[], Awaitable[None]]
 
-Places = Mapping[int, tuple[int, int, int]]
-"""Where the steady fields of a container begin in the encoded list, where the hidden
-ones begin and where all end, by what was sent.
-
-The key is Python's hash of bytes, SipHash with a key of this process. Two texts
-that shared one could only make a host show another of its own masked values.
-"""
-
-
-def _alike(name: str, like: Any, other: dict[str, Any]) -> Any:
-    """A struct that decodes what `like` does, some fields in other types."""
-    hints = get_type_hints(like, include_extras=True)
-    fields: list[Any] = [
-        (one.name, hints[one.name]) if one.required else (one.name, hints[one.name], one.default)
-        for one in msgspec.structs.fields(like)
-        if one.name not in other
-    ]
-    fields += [(key, *value) for key, value in other.items()]
-    return msgspec.defstruct(name, fields, rename="camel", kw_only=True, gc=False)
-
-
-_hints = get_type_hints(Container, include_extras=True)
-_ShownFields, _HiddenFields = (
-    msgspec.defstruct(name, [(field, _hints[field]) for field in fields], rename="camel")
-    for name, fields in (("ShownFields", SHOWN), ("HiddenFields", HIDDEN))
-)
-# Never written as they stand: our own encoding takes their place.
-_UNREAD = (Raw, Raw(b"null"))
-_BriefContainer = _alike("BriefContainer", Container, dict.fromkeys(STEADY, _UNREAD))
-_BRIEF_LIST: Any = Annotated[GenericAlias(list, _BriefContainer), Meta(max_length=MAX_CONTAINERS)]
-_BriefReport = _alike("BriefReport", Report, {"containers": (_BRIEF_LIST,)})
-_PASSING = [name for name in Container.__struct_fields__ if name not in STEADY]
-# One field carries the text of all the steady ones; `ports` names the first of them.
-_Written = msgspec.defstruct(
-    "Written",
-    [*((name, _hints[name]) for name in _PASSING), ("ports", Raw)],
-    rename="camel",
-    gc=False,
-)
-_steady = operator.attrgetter(*STEADY)
-_passing = operator.attrgetter(*_PASSING)
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Report).decode
 _decode_container = msgspec.json.Decoder(Container).decode
-# A container that has only steady fields; the others are decoded by themselves.
-_TEMPLATE = b'{"id":"-","name":"","state":"",%b}' % b",".join(
-    b'"%b":%%b' % one.encode_name.encode()
-    for name in STEADY
-    for one in msgspec.structs.fields(Container)
-    if one.name == name
-)
-_decode_briefly = msgspec.json.Decoder(_BriefReport).decode
+_decode_stats = msgspec.json.Decoder(list[Stats | None]).decode
+_encode = msgspec.json.Encoder().encode
+_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+# In JSON a text cannot hold these, for its quotes would be escaped.
+_CONTAINERS = re.compile(rb',[ \t\r\n]*"containers":[ \t\r\n]*\[')
+_STATS = b'"stats":'
+_PROBE = Stats(pids=2**63 - 1)
+"""Decoded in the place of a container's last field it shows that these are its statistics."""
+_PROBE_TAIL = _STATS + _encode(_PROBE) + b"}"
+# Where our own encoding of a container is cut; a label called so stands before.
+_STATS_CUT = b',"stats":'
+_HIDDEN_CUT = b',"imageId":'
+"""The first of the fields that only a container's own view shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A report's containers as they are stored."""
 
-    containers_json: bytes
-    names: dict[str, str]
+    containers_json: bytes = b"[]"
+    names: dict[str, str] = field(default_factory=dict)
     """Container id to name, in the report's order."""
-    places: Places
-    rows: tuple[tuple[int, int], ...]
-    """For each container where its object begins and where its hidden fields do."""
+    cuts: "array[int]" = field(default_factory=lambda: array("I"))
+    """Three numbers a container: where it begins, where its statistics do, and where
+    the fields that lists do not show."""
+    keys: tuple[int, ...] = ()
+    """For each container the hash of what was sent of it before its statistics; empty
+    when the report had another form.
 
-
-def read_briefly(data: bytes) -> Any:
-    """The report with its steady fields unread; raises what msgspec raises, naming the field."""
-    try:
-        return _decode_briefly(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        # The full decoder tells of the first fault that the sender made.
-        _decode(data)
-        raise
-
-
-async def read_on(data: bytes, brief: Any, before: bytes, places: Places, pause: Pause) -> Reading:
-    """The rest, given what `read_briefly` made of it.
-
-    `before` is the host's encoded list as it stands and `places` what is where
-    in it. `pause` is awaited after each SLICE_BYTES of what was not there yet.
-    Raises what msgspec raises.
+    It is Python's, SipHash with a key of this process. Two texts that shared one could
+    only make a host show another of its own masked values.
     """
-    # JSON's values, but for numbers, end by themselves: no two lists of them join to one text.
-    sent = [_steady(one) for one in brief.containers]
-    keys = [hash(b"".join(fields)) for fields in sent]
-    try:
-        known = await _known(keys, sent, before, places, pause)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        # The full decoder tells of the first fault that the sender made.
-        _decode(data)
-        raise
-    return _joined(brief.containers, keys, known)
+    lengths: "array[int]" = field(default_factory=lambda: array("I"))
+    """How many bytes those were."""
+
+    def rows(self) -> list[bytes]:
+        """Each container's object without the fields that lists do not show."""
+        starts, ends = self.cuts[::3], self.cuts[2::3]
+        return [self.containers_json[a:b] + b"}" for a, b in zip(starts, ends, strict=True)]
+
+    def texts(self, ids: Collection[str]) -> list[bytes]:
+        """The objects of containers with these ids, where each has its own."""
+        bounds = [*self.cuts[::3], len(self.containers_json)]
+        return [
+            self.containers_json[bounds[number] : bounds[number + 1] - 1]
+            for number, one in enumerate(self.names)
+            if one in ids
+        ]
 
 
-async def _known(
-    keys: list[int], sent: list[tuple[Raw, ...]], before: bytes, places: Places, pause: Pause
-) -> list[tuple[bytes, int]]:
-    known = []
+class Sent:
+    """A report as it was sent; raises what msgspec raises, naming the field."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._begin: int | None = None
+        """Where the containers do; None when the report is of another form."""
+        self.report: Report = self._without_containers() or _decode(data)
+        """Its containers may be unread, and before `read` what comes after them, too."""
+
+    async def read(self, before: Reading, pause: Pause) -> Reading:
+        """Its containers, given the host's reading as it stands.
+
+        `pause` is awaited after each SLICE_BYTES of what was not there yet.
+        """
+        if self._begin is not None:
+            with contextlib.suppress(*_FAULTS, _OtherForm):
+                pieces = _Pieces(self._data, self._begin, before.lengths)
+                return await _recalled(pieces, before, pause)
+            self.report = _decode(self._data)
+        return await _read_all(self.report.containers, pause)
+
+    def _without_containers(self) -> Report | None:
+        begin = _CONTAINERS.search(self._data)
+        if begin is None:
+            return None
+        try:
+            report = _decode(self._data[: begin.end()] + b"]}")
+        except _FAULTS:
+            return None
+        self._begin = begin.end()
+        return report
+
+
+class _OtherForm(Exception):
+    """The statistics are not the last field of each container."""
+
+
+class _Pieces:
+    """A report's containers, cut where their statistics begin and end.
+
+    They are its containers once each is seen to be a whole one by itself, for
+    nothing but commas stands between them and nothing behind them. Raises
+    _OtherForm.
+    """
+
+    def __init__(self, data: bytes, start: int, lengths: Sequence[int]) -> None:
+        """`lengths` of the heads in the host's last report may save a search."""
+        self.heads: list[bytes] = []
+        self.stats: list[bytes] = []
+        for number in range(MAX_CONTAINERS):
+            at = start + lengths[number] if number < len(lengths) else start
+            if not data.startswith(_STATS, at):
+                at = data.find(_STATS, start)
+                if at < 0:
+                    raise _OtherForm
+            begin = at + len(_STATS)
+            end = begin + 4 if data.startswith(b"null", begin) else data.find(b"}", begin) + 1
+            self.heads.append(data[start:at])
+            self.stats.append(data[begin:end])
+            if not data.startswith(b"},", end):
+                break
+            start = end + 2
+        if data[end:].split() != [b"}]}"]:
+            raise _OtherForm
+
+
+def encoded(containers: Sequence[Container]) -> Reading:
+    """Containers that did not come as JSON, masked."""
+    made = _Made(Reading())
+    for one in containers:
+        made.add(one)
+    return made.reading()
+
+
+async def _read_all(containers: Sequence[Container], pause: Pause) -> Reading:
+    made = _Made(Reading())
     worked_bytes = 0
-    for key, fields in zip(keys, sent, strict=True):
-        if key in places:
-            known.append(_recalled(before, *places[key]))
-            continue
-        known.append(_steady_fields(fields))
-        worked_bytes += len(known[-1][0])
+    for one in containers:
+        worked_bytes += made.add(one)
         if worked_bytes > SLICE_BYTES:
             worked_bytes = 0
             await pause()
-    return known
+    return made.reading()
 
 
-def encoded(containers: list[Container]) -> Reading:
-    """Containers that did not come as JSON, masked."""
-    masked = [mask_container(one) for one in containers]
-    return Reading(_encode(masked), {one.id: one.name for one in masked}, {}, ())
+async def _recalled(pieces: _Pieces, before: Reading, pause: Pause) -> Reading:
+    """Read only what was not there before.
+
+    Raises _OtherForm where a piece is no whole container, and what msgspec raises.
+    """
+    stats = [_encode(one) for one in _decode_stats(b"[%b]" % b",".join(pieces.stats))]
+    if len(stats) != len(pieces.stats):
+        raise _OtherForm
+    keys = tuple(map(hash, pieces.heads))
+    made = _Made(before)
+    worked_bytes = 0
+    for key, head, one in zip(keys, pieces.heads, stats, strict=True):
+        if made.repeat(key, one):
+            continue
+        container = _decode_container(head + _PROBE_TAIL)
+        if container.stats != _PROBE:
+            raise _OtherForm
+        made.add(container, one)
+        worked_bytes += len(head)
+        if worked_bytes > SLICE_BYTES:
+            worked_bytes = 0
+            await pause()
+    return made.reading(keys, array("I", map(len, pieces.heads)))
 
 
-def shown_rows(containers_json: bytes, rows: tuple[tuple[int, int], ...]) -> list[bytes]:
-    """Each container's object without its hidden fields."""
-    return [containers_json[begin:hidden] + b"}" for begin, hidden in rows]
+class _Made:
+    """A reading while it grows, container by container.
 
+    What follows each other in the one before is taken over in one piece, from
+    the end of one container's statistics to the beginning of the next one's.
+    """
 
-def _recalled(before: bytes, start: int, hidden: int, end: int) -> tuple[bytes, int]:
-    return before[start:end], hidden - start
+    def __init__(self, before: Reading) -> None:
+        self._before = before
+        self._text = before.containers_json
+        self._known = list(before.names.items())
+        # Of containers that share an id only one has its name there.
+        is_whole = len(self._known) == len(before.keys)
+        self._numbers = {key: n for n, key in enumerate(before.keys)} if is_whole else {}
+        self._names: list[tuple[str, str]] = []
+        self._cuts: list[int] = []
+        self._pieces: list[bytes] = [b"["]
+        self._length = 1
+        self._number = NOT_ANY
+        """Of the container taken over last, when its end is still to come."""
+        self._rest = 0
+        """From where on in the text before that end stands."""
 
+    def repeat(self, key: int, stats: bytes) -> bool:
+        """Take over a container with other statistics, if there is one of this key."""
+        number = self._numbers.get(key)
+        if number is None:
+            return False
+        start, at, hidden = self._before.cuts[3 * number : 3 * number + 3]
+        if number != self._number + 1:
+            self._begin()
+            self._rest = start
+        shift = self._length - self._rest
+        self._pieces += (self._text[self._rest : at], stats)
+        self._length = at + shift + len(stats)
+        self._cuts += (start + shift, at + shift, self._length)
+        self._names.append(self._known[number])
+        self._number, self._rest = number, hidden
+        return True
 
-def _steady_fields(sent: tuple[Raw, ...]) -> tuple[bytes, int]:
-    """What follows _FIRST in JSON, masked, and where the hidden fields begin in it."""
-    masked = mask_container(_decode_container(_TEMPLATE % tuple(map(bytes, sent))))
-    shown = _encode(_ShownFields(*[getattr(masked, name) for name in SHOWN]))
-    hidden = _encode(_HiddenFields(*[getattr(masked, name) for name in HIDDEN]))
-    shown = shown[1 + len(_FIRST) : -1]
-    return b"%b,%b" % (shown, hidden[1:-1]), len(shown)
+    def add(self, container: Container, stats: bytes | None = None) -> int:
+        """Take in a container, with these statistics in place of its own; its bytes."""
+        masked = mask_container(container)
+        text = _encode(masked)
+        at = text.rindex(_STATS_CUT) + len(_STATS_CUT)
+        hidden = text.index(_HIDDEN_CUT, at)
+        self._begin()
+        one = stats or text[at:hidden]
+        self._pieces += (text[:at], one, text[hidden:])
+        start = self._length
+        self._cuts += (start, start + at, start + at + len(one))
+        self._length += at + len(one) + len(text) - hidden
+        self._names.append((masked.id, masked.name))
+        return len(text)
 
+    def _begin(self) -> None:
+        """End the container taken over last, and begin another."""
+        if self._number >= 0:
+            cuts = self._before.cuts
+            following = 3 * self._number + 3
+            end = cuts[following] if following < len(cuts) else len(self._text)
+            self._pieces.append(self._text[self._rest : end - 1])
+            self._length += end - 1 - self._rest
+            self._number = NOT_ANY
+        if self._names:
+            self._pieces.append(b",")
+            self._length += 1
 
-def _joined(
-    containers: list[Any], keys: list[int], steady_fields: list[tuple[bytes, int]]
-) -> Reading:
-    containers_json = _encode(
-        [
-            _Written(*_passing(one), Raw(fields))
-            for one, (fields, _) in zip(containers, steady_fields, strict=True)
-        ]
-    )
-    places: dict[int, tuple[int, int, int]] = {}
-    rows: list[tuple[int, int]] = []
-    at = 1
-    for key, (fields, shown) in zip(keys, steady_fields, strict=True):
-        # In JSON a text cannot hold this key: its quotes would be escaped.
-        start = containers_json.index(_FIRST, at) + len(_FIRST)
-        places[key] = (start, start + shown, start + len(fields))
-        rows.append((at, start + shown))
-        at = start + len(fields) + 2
-    names = {one.id: one.name for one in containers}
-    return Reading(containers_json, names, places, tuple(rows))
+    def reading(self, keys: tuple[int, ...] = (), lengths: "array[int] | None" = None) -> Reading:
+        """All of it, to be found by these keys."""
+        is_same = bool(keys) and keys == self._before.keys
+        self._begin()
+        if self._names:
+            self._pieces.pop()
+        return Reading(
+            b"".join((*self._pieces, b"]")),
+            self._before.names if is_same else dict(self._names),
+            array("I", self._cuts),
+            keys,
+            lengths or array("I"),
+        )

@@ -1,6 +1,7 @@
 """What accounts promise also holds while several things happen at once."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import argon2
 import pytest
 
-from archnest.auth.access import Identity
+from archnest.auth.access import LOCAL_OPERATOR, Identity
 from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.accounts import Accounts
 from archnest.auth.passwords import Passwords
@@ -170,8 +171,8 @@ async def test_a_hash_of_other_parameters_is_replaced_at_the_next_sign_in(
 ) -> None:
     other = argon2.PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
 
-    async def put(connection: object) -> None:
-        await connection.execute("UPDATE users SET password_hash = ?", (other,))  # type: ignore[attr-defined]
+    def put(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE users SET password_hash = ?", (other,))
 
     await database.write(put)
     for _ in range(2):
@@ -204,7 +205,7 @@ async def test_a_session_that_ended_meanwhile_is_not_renewed(
 async def test_the_local_operator_has_no_password_of_its_own(
     accounts: Accounts, ada: UserRow
 ) -> None:
-    operator = Identity.local_operator()
+    operator = LOCAL_OPERATOR
     with pytest.raises(NotFound):
         accounts.me(operator)
     with pytest.raises(NotFound):

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiosqlite
 import pytest
 
 from archnest.errors import Conflict, StartRefused, StoreUnavailable
@@ -29,8 +28,8 @@ async def db(path: Path) -> AsyncIterator[Database]:
 
 
 def insert(n: int, *, then: Exception | None = None):  # type: ignore[no-untyped-def]
-    async def work(connection: aiosqlite.Connection) -> int:
-        await connection.execute("INSERT INTO numbers VALUES (?)", (n,))
+    def work(connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO numbers VALUES (?)", (n,))
         if then is not None:
             raise then
         return n
@@ -98,8 +97,8 @@ async def test_readers_cannot_write(db: Database) -> None:
 async def test_a_locked_database_is_told_and_then_works_again(
     db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def impatient(connection: aiosqlite.Connection) -> None:
-        await connection.execute("PRAGMA busy_timeout = 50")
+    def impatient(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA busy_timeout = 50")
 
     await db.write(impatient)
     other = sqlite3.connect(path, isolation_level=None)

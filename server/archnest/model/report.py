@@ -70,13 +70,16 @@ class Stats(Struct, rename="camel", frozen=True, gc=False):
 
 
 class Container(Struct, rename="camel", frozen=True, gc=False):
-    """One container as its source sees it."""
+    """One container as its source sees it.
+
+    In this order it is stored: what lists show, then `stats`, which `recall`
+    replaces, then from `image_id` on what only a container's own view shows.
+    """
 
     id: Annotated[Text, Meta(min_length=1)]
     name: Text
     image: Text
     state: Text
-    image_id: Text | None = None
     status: Text | None = None
     created_at: Timestamp | None = None
     started_at: Timestamp | None = None
@@ -88,12 +91,13 @@ class Container(Struct, rename="camel", frozen=True, gc=False):
     health: Text | None = None
     ports: Annotated[list[Port], Meta(max_length=MAX_ITEMS)] | None = None
     networks: Annotated[list[Network], Meta(max_length=MAX_ITEMS)] | None = None
+    labels: Annotated[dict[Text, Text], Meta(max_length=MAX_ITEMS)] | None = None
+    stats: Stats | None = None
+    image_id: Text | None = None
     mounts: Annotated[list[Mount], Meta(max_length=MAX_ITEMS)] | None = None
     env: Annotated[list[EnvEntry], Meta(max_length=MAX_ITEMS)] | None = None
     entrypoint: Text | None = None
     command: Text | None = None
-    labels: Annotated[dict[Text, Text], Meta(max_length=MAX_ITEMS)] | None = None
-    stats: Stats | None = None
 
 
 class Engine(Struct, rename="camel", frozen=True, gc=False):

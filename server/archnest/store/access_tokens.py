@@ -3,8 +3,6 @@
 import sqlite3
 from dataclasses import dataclass
 
-import aiosqlite
-
 from archnest.errors import Conflict
 from archnest.model.account import Role
 from archnest.store.database import Database
@@ -49,15 +47,15 @@ async def insert_token(db: Database, token: TokenRow, password_hash: str) -> boo
     was checked, its role is below the token's, or the account is gone.
     """
 
-    async def work(connection: aiosqlite.Connection) -> bool:
-        cursor = await connection.execute(
+    def work(connection: sqlite3.Connection) -> bool:
+        cursor = connection.execute(
             "SELECT count(*) FROM access_tokens WHERE user_id = ?", (token.user_id,)
         )
-        row = await cursor.fetchone()
-        await cursor.close()
+        row = cursor.fetchone()
+        cursor.close()
         if row and row[0] >= MAX_PER_USER:
             raise Conflict(f"one account may have {MAX_PER_USER} access tokens: revoke one first")
-        cursor = await connection.execute(
+        cursor = connection.execute(
             """
             INSERT INTO access_tokens (id, user_id, name, role, token_hash, created_at, expires_at)
             SELECT ?, id, ?, ?, ?, ?, ?
@@ -83,8 +81,8 @@ async def insert_token(db: Database, token: TokenRow, password_hash: str) -> boo
 async def delete_token(db: Database, token_id: str) -> None:
     """Revoke a token."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute("DELETE FROM access_tokens WHERE id = ?", (token_id,))
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM access_tokens WHERE id = ?", (token_id,))
 
     await db.write(work)
 
@@ -92,10 +90,8 @@ async def delete_token(db: Database, token_id: str) -> None:
 async def delete_expired_before(db: Database, moment: float) -> None:
     """Delete tokens that expired before this moment."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
-            "DELETE FROM access_tokens WHERE expires_at < ?", (rfc3339(moment),)
-        )
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM access_tokens WHERE expires_at < ?", (rfc3339(moment),))
 
     await db.write(work)
 

@@ -3,8 +3,6 @@
 import sqlite3
 from dataclasses import dataclass
 
-import aiosqlite
-
 from archnest.store.database import Database
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -36,8 +34,8 @@ async def all_agent_tokens(db: Database) -> list[AgentTokenRow]:
 async def insert_agent_token(db: Database, token: AgentTokenRow) -> None:
     """Store a new token."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
             "INSERT INTO agent_tokens (id, host_id, token_hash, created_at) VALUES (?, ?, ?, ?)",
             (token.id, token.host_id, token.token_hash, rfc3339(token.created_at)),
         )
@@ -48,8 +46,8 @@ async def insert_agent_token(db: Database, token: AgentTokenRow) -> None:
 async def note_revoked(db: Database, token_ids: list[str], at: float) -> None:
     """Revoke these tokens as of unix seconds `at`."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.executemany(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany(
             "UPDATE agent_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
             [(rfc3339(at), token_id) for token_id in token_ids],
         )
@@ -60,10 +58,8 @@ async def note_revoked(db: Database, token_ids: list[str], at: float) -> None:
 async def delete_revoked_before(db: Database, moment: float) -> None:
     """Delete tokens that were revoked before this moment."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
-            "DELETE FROM agent_tokens WHERE revoked_at < ?", (rfc3339(moment),)
-        )
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM agent_tokens WHERE revoked_at < ?", (rfc3339(moment),))
 
     await db.write(work)
 

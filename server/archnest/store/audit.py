@@ -1,6 +1,6 @@
 """The record of what people did; only so many of the newest entries are kept."""
 
-import aiosqlite
+import sqlite3
 
 from archnest.model.audit import Act, AuditEntry
 from archnest.store.database import Database
@@ -13,8 +13,8 @@ async def insert_entry(
 ) -> int:
     """Add an entry and drop what is too old to keep; its id."""
 
-    async def work(connection: aiosqlite.Connection) -> int:
-        cursor = await connection.execute(
+    def work(connection: sqlite3.Connection) -> int:
+        cursor = connection.execute(
             """
             INSERT INTO audit (at, ended_at, actor, token, address, action, host_id, target,
                                outcome, detail)
@@ -34,7 +34,7 @@ async def insert_entry(
             ),
         )
         entry_id = cursor.lastrowid or 0
-        await connection.execute("DELETE FROM audit WHERE id <= ?", (entry_id - MAX_ENTRIES,))
+        connection.execute("DELETE FROM audit WHERE id <= ?", (entry_id - MAX_ENTRIES,))
         return entry_id
 
     return await db.write(work)
@@ -45,8 +45,8 @@ async def update_entry(
 ) -> None:
     """Say how an act ended."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
             "UPDATE audit SET ended_at = ?, outcome = ?, detail = ? WHERE id = ?",
             (ended_at, outcome, detail, entry_id),
         )

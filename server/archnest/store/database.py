@@ -4,14 +4,16 @@ A cancelled request cannot stop a statement that runs in aiosqlite's thread,
 so transactions belong to the writer task alone and callers only await its
 result. Every write that waits when the writer becomes free shares one
 transaction, so that one fsync serves them all; each has a savepoint of its
-own, so that one that fails costs only itself.
+own, so that one that fails costs only itself. A transaction is one trip to
+the connection's thread: a trip costs more than storing a report does.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,21 +24,33 @@ from archnest.errors import Problem, StartRefused, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
 T = TypeVar("T")
-Work = Callable[[aiosqlite.Connection], Awaitable[T]]
+Work = Callable[[sqlite3.Connection], T]
+"""Runs in the connection's thread, inside a transaction."""
 
 DATABASE_NAME = "archnest.db"
 BUSY_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 30.0
 """A dead connection thread never answers; longer than this is such a death."""
-COMMITS_TO_CHECKPOINT = 100
-"""SQLite's own checkpoints, every 1000 pages, keep their failures to themselves."""
+PAGE_BYTES = 16_384
+"""Of a new database."""
+MIN_LOG_BYTES = 4 * 2**20
+MAX_LOG_BYTES = 64 * 2**20
+"""The log is folded into the database's file when it is twice as long as that, but within
+these. The longer it may grow, the more reports replace each other before they are written
+a second time. SQLite's own checkpoints come sooner and keep their failures to themselves.
+"""
 
 
 @dataclass(slots=True)
 class _Job:
     work: Work[Any]
+    size: int
     done: asyncio.Future[Any]
+
+
+_Outcome = tuple[Any, Exception | None]
 
 
 class _Writer(sqlite3.Connection):
@@ -49,24 +63,63 @@ class _Writer(sqlite3.Connection):
     def watch(self, path: Path) -> None:
         """Remember which file the path names."""
         self._path = path
-        self._file = _identity(path)
+        self._file = path.stat()
 
     def commit(self) -> None:
         """As SQLite's; raises OperationalError when the file is another or none."""
-        if _identity(self._path) != self._file:
+        try:
+            found = self._path.stat()
+        except OSError:
+            found = None
+        if found is None or not os.path.samestat(found, self._file):
             raise sqlite3.OperationalError(
                 f"{self._path} was deleted or replaced while in use: put it back, or stop the"
                 " server and put a backup in its place with `archnest restore FILE`"
             )
+        self._file = found
         super().commit()
 
+    @property
+    def max_log_bytes(self) -> int:
+        """How long the log may grow, by the size of the file at the last commit."""
+        return min(max(2 * self._file.st_size, MIN_LOG_BYTES), MAX_LOG_BYTES)
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    def transact(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+        """Run jobs in one transaction, each with its result or what it raised.
+
+        Raises what SQLite does when all of them have failed.
+        """
+        try:
+            self.execute("BEGIN IMMEDIATE")
+            if len(jobs) == 1:
+                outcomes = [self._run(jobs[0])]
+                if outcomes[0][1] is not None:
+                    self.rollback()
+                    return outcomes
+            else:
+                outcomes = [self._run_apart(job) for job in jobs]
+            self.commit()
+        except (sqlite3.Error, ValueError):
+            with contextlib.suppress(sqlite3.Error):
+                self.rollback()
+            raise
+        return outcomes
+
+    def _run(self, job: _Job) -> _Outcome:
+        try:
+            return job.work(self), None
+        except Exception as error:
+            if not self.in_transaction:
+                raise  # SQLite undid the whole transaction, so all of the batch has failed
+            return None, error
+
+    def _run_apart(self, job: _Job) -> _Outcome:
+        self.execute("SAVEPOINT job")
+        outcome = self._run(job)
+        if outcome[1] is not None:
+            self.execute("ROLLBACK TO job")
+        self.execute("RELEASE job")
+        return outcome
 
 
 class _Trouble:
@@ -104,7 +157,8 @@ class Database:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=10_000)
         self.commits = 0
         """Transactions committed since the start."""
-        self._checkpoint_at = COMMITS_TO_CHECKPOINT
+        self._log_bytes = 0
+        """About how many were written to the log since it was last folded."""
         self._writing = _Trouble(
             "the database refuses writes: %s",
             "the database takes writes again; %d were refused",
@@ -131,13 +185,14 @@ class Database:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 writer = await stack.enter_async_context(_connect(path, factory=_Writer))
-                await asyncio.to_thread(_watch, writer, path)
+                await _in_thread(writer, _writer(writer).watch, path)
                 await _execute_all(
                     writer,
                     "PRAGMA journal_mode = WAL",
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
-                    "PRAGMA journal_size_limit = 67108864",
+                    f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}",
+                    "PRAGMA wal_autocheckpoint = 0",
                 )
                 reader = await stack.enter_async_context(_connect(path))
                 await _execute_all(reader, "PRAGMA query_only = ON")
@@ -151,13 +206,14 @@ class Database:
             finally:
                 await database._drain(task)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], size: int = 0) -> T:
         """Run `work` inside the writer's transaction; returns once it is durable.
 
-        What `work` raises undoes its own statements and reaches the caller.
-        Raises StoreUnavailable when SQLite cannot write.
+        `size` is about how many bytes it stores. What `work` raises undoes its
+        own statements and reaches the caller. Raises StoreUnavailable when
+        SQLite cannot write.
         """
-        job = _Job(work, asyncio.get_running_loop().create_future())
+        job = _Job(work, size, asyncio.get_running_loop().create_future())
         await self._jobs.put(job)
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -185,55 +241,28 @@ class Database:
             while not self._jobs.empty():
                 batch.append(self._jobs.get_nowait())
             await self._commit(batch)
-            if self.commits >= self._checkpoint_at:
-                self._checkpoint_at = self.commits + COMMITS_TO_CHECKPOINT
+            if self._log_bytes >= _writer(self._writer).max_log_bytes:
+                self._log_bytes = 0
                 await self._checkpoint()
 
     async def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one transaction and tell each job its own outcome."""
-        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
         try:
-            await self._writer.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                outcomes.append(await self._run(job, alone=len(batch) == 1))
-            if len(batch) == 1 and outcomes[0][2] is not None:
-                await self._writer.rollback()
-            else:
-                await self._writer.commit()
-                self.commits += 1
-                self._writing.end()
+            outcomes = await _in_thread(self._writer, _writer(self._writer).transact, batch)
         except (sqlite3.Error, ValueError) as error:
-            await self._fail(batch, error)
-        else:
-            for job, result, failure in outcomes:
-                _settle(job, result, failure)
-
-    async def _run(self, job: _Job, *, alone: bool) -> tuple[_Job, Any, BaseException | None]:
-        # A job alone in its transaction needs no savepoint: each one is two
-        # more trips to the connection's thread.
-        if not alone:
-            await self._writer.execute("SAVEPOINT job")
-        try:
-            result = await job.work(self._writer)
-        except Exception as error:
-            if not self._writer.in_transaction:
-                raise  # SQLite undid the whole transaction, so all of the batch has failed
-            if not alone:
-                await _execute_all(self._writer, "ROLLBACK TO job", "RELEASE job")
-            problem = _as_problem(error)
-            if problem is not error:
-                self._writing.tell(str(error))
-            return job, None, problem
-        if not alone:
-            await self._writer.execute("RELEASE job")
-        return job, result, None
-
-    async def _fail(self, batch: list[_Job], error: Exception) -> None:
-        self._writing.tell(str(error))
-        with contextlib.suppress(sqlite3.Error, ValueError):
-            await self._writer.rollback()
-        for job in batch:
-            _settle(job, None, StoreUnavailable(f"the database cannot be written: {error}"))
+            self._writing.tell(str(error))
+            for job in batch:
+                _settle(job, None, StoreUnavailable(f"the database cannot be written: {error}"))
+            return
+        if len(batch) > 1 or outcomes[0][1] is None:
+            self.commits += 1
+            self._log_bytes += sum(job.size + 2 * PAGE_BYTES for job in batch)
+            self._writing.end()
+        for job, (result, failure) in zip(batch, outcomes, strict=True):
+            problem = None if failure is None else _as_problem(failure)
+            if problem is not failure:
+                self._writing.tell(str(failure))
+            _settle(job, result, problem)
 
     async def _checkpoint(self) -> None:
         """Fold the log into the database's file as far as readers let it."""
@@ -258,10 +287,18 @@ def _connect(path: Path, **options: Any) -> aiosqlite.Connection:
     return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, **options)
 
 
-def _watch(writer: aiosqlite.Connection, path: Path) -> None:
-    connection = writer._conn
-    assert isinstance(connection, _Writer)
-    connection.watch(path)
+def _writer(connection: aiosqlite.Connection) -> _Writer:
+    own = connection._conn
+    assert isinstance(own, _Writer)
+    return own
+
+
+async def _in_thread(
+    connection: aiosqlite.Connection, function: Callable[[R], T], argument: R
+) -> T:
+    """Run a function in the connection's thread; aiosqlite itself offers single statements."""
+    result: T = await connection._execute(function, argument)  # type: ignore[no-untyped-call]
+    return result
 
 
 async def _execute_all(connection: aiosqlite.Connection, *statements: str) -> None:
@@ -270,7 +307,7 @@ async def _execute_all(connection: aiosqlite.Connection, *statements: str) -> No
         await cursor.close()
 
 
-async def _nothing(connection: aiosqlite.Connection) -> None:
+def _nothing(connection: sqlite3.Connection) -> None:
     return None
 
 

@@ -1,9 +1,8 @@
 """The latest report of each host."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import aiosqlite
 
 from archnest.store.database import Database
 
@@ -37,9 +36,9 @@ async def all_hosts(db: Database) -> list[HostRecord]:
     return [HostRecord(**dict(row)) for row in rows]
 
 
-async def save_reports(connection: aiosqlite.Connection, records: Sequence[HostRecord]) -> None:
+def save_reports(connection: sqlite3.Connection, records: Sequence[HostRecord]) -> None:
     """Keep only the newest report of each host; all rows or none."""
-    await connection.executemany(
+    connection.executemany(
         """
         INSERT INTO docker_agent_reports (host_id, hostname, source, report_json, reported_at,
                                           received_at, agent_version, engine_json, gone_json)
@@ -67,8 +66,8 @@ async def save_reports(connection: aiosqlite.Connection, records: Sequence[HostR
     )
 
 
-async def forget_hosts(connection: aiosqlite.Connection, host_ids: Sequence[str]) -> None:
+def forget_hosts(connection: sqlite3.Connection, host_ids: Sequence[str]) -> None:
     """Delete hosts with everything known about them."""
-    await connection.executemany(
+    connection.executemany(
         "DELETE FROM docker_agent_reports WHERE host_id = ?", [(name,) for name in host_ids]
     )

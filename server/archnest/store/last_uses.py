@@ -1,9 +1,8 @@
 """When and from where tokens were last used, in whichever table they stand."""
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Literal
-
-import aiosqlite
 
 from archnest.store.database import Database
 from archnest.timestamps import rfc3339
@@ -20,8 +19,8 @@ Use = tuple[float, str | None]
 async def note_uses(db: Database, table: TokenTable, uses: Mapping[str, Use]) -> None:
     """Keep the last uses of tokens, by id."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.executemany(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany(
             _UPDATES[table],
             [(rfc3339(at), address, token_id) for token_id, (at, address) in uses.items()],
         )

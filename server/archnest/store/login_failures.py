@@ -1,8 +1,7 @@
 """Failed sign-ins, so that a restart forgets no attacker."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
-
-import aiosqlite
 
 from archnest.store.database import Database
 
@@ -18,11 +17,11 @@ async def save_failures(
 ) -> None:
     """Store these counts and delete those subjects."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.executemany(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany(
             "DELETE FROM login_failures WHERE subject = ?", [(subject,) for subject in forgotten]
         )
-        await connection.executemany(
+        connection.executemany(
             """
             INSERT INTO login_failures (subject, failures, last_at) VALUES (?, ?, ?)
             ON CONFLICT (subject) DO UPDATE

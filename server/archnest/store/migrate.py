@@ -16,6 +16,7 @@ from pathlib import Path
 
 from archnest.errors import StartRefused
 from archnest.store.backup import backup
+from archnest.store.database import PAGE_BYTES
 
 KEPT_COPIES = 3
 
@@ -78,6 +79,9 @@ def _connection(database: Path) -> Iterator[sqlite3.Connection]:
         os.close(os.open(database, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
     connection = sqlite3.connect(database, isolation_level=None, timeout=5)
     try:
+        # Of a new file alone. A report of 20 containers is 45 KB: in SQLite's own 4 KB pages
+        # storing it takes half as long again.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         yield connection

@@ -1,8 +1,7 @@
 """Whether the store can be read and written, found out by doing it."""
 
+import sqlite3
 import time
-
-import aiosqlite
 
 from archnest.errors import StoreUnavailable
 from archnest.store.database import Database
@@ -29,8 +28,8 @@ class Readiness:
         self._proven_at = now
 
 
-async def _beat(connection: aiosqlite.Connection) -> int:
-    cursor = await connection.execute("UPDATE heartbeat SET beats = beats + 1 RETURNING beats")
-    row = await cursor.fetchone()
-    await cursor.close()
+def _beat(connection: sqlite3.Connection) -> int:
+    cursor = connection.execute("UPDATE heartbeat SET beats = beats + 1 RETURNING beats")
+    row = cursor.fetchone()
+    cursor.close()
     return int(row[0]) if row else 0

@@ -1,9 +1,8 @@
 """Sessions; the row is deleted when the session ends."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import aiosqlite
 
 from archnest.model.account import Role
 from archnest.store.database import Database
@@ -52,8 +51,8 @@ async def save_session(
     longer what was checked, or the account is gone.
     """
 
-    async def work(connection: aiosqlite.Connection) -> bool:
-        cursor = await connection.execute(
+    def work(connection: sqlite3.Connection) -> bool:
+        cursor = connection.execute(
             """
             INSERT INTO sessions (id, user_id, created_at, expires_at)
             SELECT ?, id, ?, ? FROM users WHERE id = ? AND role = ? AND password_hash = ?
@@ -69,8 +68,8 @@ async def save_session(
         )
         if cursor.rowcount != 1:
             return False
-        await _delete(connection, ended)
-        await connection.execute(
+        _delete(connection, ended)
+        connection.execute(
             "UPDATE users SET last_login_at = ? WHERE id = ?",
             (rfc3339(session.created_at), session.user_id),
         )
@@ -82,8 +81,8 @@ async def save_session(
 async def extend_session(db: Database, session_id: str, expires_at: float) -> None:
     """Let a session end later."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute(
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
             "UPDATE sessions SET expires_at = ? WHERE id = ?", (rfc3339(expires_at), session_id)
         )
 
@@ -93,8 +92,8 @@ async def extend_session(db: Database, session_id: str, expires_at: float) -> No
 async def delete_sessions(db: Database, session_ids: Sequence[str]) -> None:
     """End sessions."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await _delete(connection, session_ids)
+    def work(connection: sqlite3.Connection) -> None:
+        _delete(connection, session_ids)
 
     await db.write(work)
 
@@ -102,13 +101,13 @@ async def delete_sessions(db: Database, session_ids: Sequence[str]) -> None:
 async def delete_expired(db: Database, now: float) -> None:
     """Delete sessions that ended by their age."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute("DELETE FROM sessions WHERE expires_at <= ?", (rfc3339(now),))
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM sessions WHERE expires_at <= ?", (rfc3339(now),))
 
     await db.write(work)
 
 
-async def _delete(connection: aiosqlite.Connection, session_ids: Sequence[str]) -> None:
-    await connection.executemany(
+def _delete(connection: sqlite3.Connection, session_ids: Sequence[str]) -> None:
+    connection.executemany(
         "DELETE FROM sessions WHERE id = ?", [(session_id,) for session_id in session_ids]
     )

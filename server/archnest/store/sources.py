@@ -1,8 +1,7 @@
 """The engines that the server asks itself."""
 
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from archnest.errors import Conflict, NotFound
 from archnest.store.database import Database
@@ -39,8 +38,8 @@ async def all_sources(db: Database) -> list[SourceRecord]:
 async def insert_source(db: Database, record: SourceRecord) -> None:
     """Add a source; raises Conflict when the host has one."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        cursor = await connection.execute(
+    def work(connection: sqlite3.Connection) -> None:
+        cursor = connection.execute(
             """
             INSERT INTO sources (host_id, kind, address, ca_file, cert_file, key_file, host_key,
                                  created_at, linked)
@@ -58,8 +57,8 @@ async def insert_source(db: Database, record: SourceRecord) -> None:
 async def update_source(db: Database, record: SourceRecord) -> None:
     """Change how a source is reached; raises NotFound."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        cursor = await connection.execute(
+    def work(connection: sqlite3.Connection) -> None:
+        cursor = connection.execute(
             """
             UPDATE sources
                SET address = ?, ca_file = ?, cert_file = ?, key_file = ?, host_key = ?
@@ -76,8 +75,8 @@ async def update_source(db: Database, record: SourceRecord) -> None:
 async def delete_source(db: Database, host_id: str) -> None:
     """Remove a source; raises NotFound."""
 
-    async def work(connection: aiosqlite.Connection) -> None:
-        cursor = await connection.execute("DELETE FROM sources WHERE host_id = ?", (host_id,))
+    def work(connection: sqlite3.Connection) -> None:
+        cursor = connection.execute("DELETE FROM sources WHERE host_id = ?", (host_id,))
         if cursor.rowcount != 1:
             raise NotFound("no source has this host id")
 

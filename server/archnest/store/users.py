@@ -1,8 +1,7 @@
 """Local accounts. Names differ by more than their case."""
 
+import sqlite3
 from dataclasses import dataclass
-
-import aiosqlite
 
 from archnest.errors import Conflict, NotFound
 from archnest.model.account import Account, Role
@@ -55,10 +54,10 @@ async def insert_user(
     With `only_first` it also raises Conflict when there is any account.
     """
 
-    async def work(connection: aiosqlite.Connection) -> UserRow:
-        if only_first and await _count(connection, "SELECT count(*) FROM users"):
+    def work(connection: sqlite3.Connection) -> UserRow:
+        if only_first and _count(connection, "SELECT count(*) FROM users"):
             raise Conflict("there is an account already: sign in")
-        cursor = await connection.execute(
+        cursor = connection.execute(
             """
             INSERT INTO users (username, role, password_hash, created_at) VALUES (?, ?, ?, ?)
             ON CONFLICT (username) DO NOTHING
@@ -83,12 +82,12 @@ async def change_user(
     the last admin.
     """
 
-    async def work(connection: aiosqlite.Connection) -> tuple[int, Account, bool]:
-        user_id, current = await _required(connection, username)
+    def work(connection: sqlite3.Connection) -> tuple[int, Account, bool]:
+        user_id, current = _required(connection, username)
         ended = password_hash is not None or role not in (None, current)
         if role not in (None, "admin") and current == "admin":
-            await _keep_one_admin(connection, user_id)
-        await connection.execute(
+            _keep_one_admin(connection, user_id)
+        connection.execute(
             """
             UPDATE users
                SET role = coalesce(?, role), password_hash = coalesce(?, password_hash)
@@ -97,14 +96,14 @@ async def change_user(
             (role, password_hash, user_id),
         )
         if ended:
-            await connection.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+            connection.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
         if password_hash is not None:
-            await connection.execute("DELETE FROM access_tokens WHERE user_id = ?", (user_id,))
+            connection.execute("DELETE FROM access_tokens WHERE user_id = ?", (user_id,))
         elif role == "member":
-            await connection.execute(
+            connection.execute(
                 "DELETE FROM access_tokens WHERE user_id = ? AND role = 'admin'", (user_id,)
             )
-        return user_id, await _account(connection, user_id), ended
+        return user_id, _account(connection, user_id), ended
 
     return await db.write(work)
 
@@ -115,10 +114,10 @@ async def replace_password(db: Database, user: UserRow, new: str, keep_session: 
     Does nothing and gives False when the old one was changed meanwhile.
     """
 
-    async def work(connection: aiosqlite.Connection) -> bool:
-        if not await _replace_hash(connection, user, new):
+    def work(connection: sqlite3.Connection) -> bool:
+        if not _replace_hash(connection, user, new):
             return False
-        await connection.execute(
+        connection.execute(
             "DELETE FROM sessions WHERE user_id = ? AND id <> ?", (user.id, keep_session)
         )
         return True
@@ -129,8 +128,8 @@ async def replace_password(db: Database, user: UserRow, new: str, keep_session: 
 async def replace_hash(db: Database, user: UserRow, new: str) -> bool:
     """Store a stronger hash of the same password; False if it was changed meanwhile."""
 
-    async def work(connection: aiosqlite.Connection) -> bool:
-        return await _replace_hash(connection, user, new)
+    def work(connection: sqlite3.Connection) -> bool:
+        return _replace_hash(connection, user, new)
 
     return await db.write(work)
 
@@ -141,52 +140,52 @@ async def delete_user(db: Database, username: str) -> int:
     Raises NotFound, or Conflict for the last admin.
     """
 
-    async def work(connection: aiosqlite.Connection) -> int:
-        user_id, role = await _required(connection, username)
+    def work(connection: sqlite3.Connection) -> int:
+        user_id, role = _required(connection, username)
         if role == "admin":
-            await _keep_one_admin(connection, user_id)
-        await connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
+            _keep_one_admin(connection, user_id)
+        connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
         return user_id
 
     return await db.write(work)
 
 
-async def _required(connection: aiosqlite.Connection, username: str) -> tuple[int, str]:
-    cursor = await connection.execute("SELECT id, role FROM users WHERE username = ?", (username,))
-    row = await cursor.fetchone()
-    await cursor.close()
+def _required(connection: sqlite3.Connection, username: str) -> tuple[int, str]:
+    cursor = connection.execute("SELECT id, role FROM users WHERE username = ?", (username,))
+    row = cursor.fetchone()
+    cursor.close()
     if row is None:
         raise NotFound("no user has this name")
     return int(row[0]), str(row[1])
 
 
-async def _replace_hash(connection: aiosqlite.Connection, user: UserRow, new: str) -> bool:
-    cursor = await connection.execute(
+def _replace_hash(connection: sqlite3.Connection, user: UserRow, new: str) -> bool:
+    cursor = connection.execute(
         "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
         (new, user.id, user.password_hash),
     )
     return cursor.rowcount == 1
 
 
-async def _account(connection: aiosqlite.Connection, user_id: int) -> Account:
-    cursor = await connection.execute(
+def _account(connection: sqlite3.Connection, user_id: int) -> Account:
+    cursor = connection.execute(
         "SELECT username, role, created_at, last_login_at FROM users WHERE id = ?", (user_id,)
     )
-    row = await cursor.fetchone()
-    await cursor.close()
+    row = cursor.fetchone()
+    cursor.close()
     if row is None:
         raise NotFound("no user has this name")
     return Account(*row)
 
 
-async def _keep_one_admin(connection: aiosqlite.Connection, user_id: int) -> None:
+def _keep_one_admin(connection: sqlite3.Connection, user_id: int) -> None:
     others = "SELECT count(*) FROM users WHERE role = 'admin' AND id <> ?"
-    if not await _count(connection, others, user_id):
+    if not _count(connection, others, user_id):
         raise Conflict("the last admin cannot be removed or demoted")
 
 
-async def _count(connection: aiosqlite.Connection, sql: str, *params: int) -> int:
-    cursor = await connection.execute(sql, params)
-    row = await cursor.fetchone()
-    await cursor.close()
+def _count(connection: sqlite3.Connection, sql: str, *params: int) -> int:
+    cursor = connection.execute(sql, params)
+    row = cursor.fetchone()
+    cursor.close()
     return int(row[0]) if row else 0
