@@ -6,6 +6,7 @@ Every step is linear in the length of the text, since containers choose it.
 """
 
 import re
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -35,8 +36,9 @@ _OPTION = re.compile(
 )
 
 
-# A cheap look before the search above: an option begins a word.
-_OPTION_START = re.compile(r"""(?:\A|[ \t\r\n\f\v'"=,;(\[{&|`])-""")
+# A cheap look before the search above: an option begins a word. It begins with the
+# hyphen, which is rare, so that nothing else is looked at.
+_OPTION_START = re.compile(r"""-(?<![^ \t\r\n\f\v'"=,;(\[{&|`]-)""")
 
 
 @lru_cache(maxsize=4096)
@@ -49,7 +51,7 @@ def mask_text(text: str) -> str:
     """Replace passwords of URLs and values of options with secret names."""
     if "://" in text:
         text = _mask_urls(text)
-    if "-" in text and _OPTION_START.search(text):
+    if _OPTION_START.search(text):
         text = _OPTION.sub(rf"\g<1>{MASK}", text)
     return text
 
@@ -62,8 +64,7 @@ def mask_value(key: str, value: str) -> str:
     """
     if is_secret_key(key):
         return value if value == MASK else MASK
-    # Most values hold neither; asking here saves a call for each of hundreds.
-    return mask_text(value) if "-" in value or "://" in value else value
+    return mask_text(value)
 
 
 def mask_container(container: Container) -> Container:
@@ -72,10 +73,12 @@ def mask_container(container: Container) -> Container:
     Gives back the same object when there was none.
     """
     changed: dict[str, object] = {}
-    if container.env and (env := _masked_env(container.env)) is not None:
-        changed["env"] = env
-    if container.labels and (labels := _masked_labels(container.labels)) is not None:
-        changed["labels"] = labels
+    if env := container.env:
+        keys, values = [one.key for one in env], [one.value for one in env]
+        if not _is_masked(keys, values):
+            changed["env"] = [EnvEntry(one.key, mask_value(one.key, one.value)) for one in env]
+    if (labels := container.labels) and not _is_masked(labels, labels.values()):
+        changed["labels"] = {key: mask_value(key, value) for key, value in labels.items()}
     for name in ("entrypoint", "command"):
         text = getattr(container, name)
         if text and (masked := mask_text(text)) is not text:
@@ -83,24 +86,12 @@ def mask_container(container: Container) -> Container:
     return replace(container, **changed) if changed else container
 
 
-def _masked_env(entries: list[EnvEntry]) -> list[EnvEntry] | None:
-    changed = {
-        index: EnvEntry(entry.key, masked)
-        for index, entry in enumerate(entries)
-        if (masked := mask_value(entry.key, entry.value)) is not entry.value
-    }
-    if not changed:
-        return None
-    return [changed.get(index, entry) for index, entry in enumerate(entries)]
-
-
-def _masked_labels(labels: dict[str, str]) -> dict[str, str] | None:
-    changed = {
-        key: masked
-        for key, value in labels.items()
-        if (masked := mask_value(key, value)) is not value
-    }
-    return {**labels, **changed} if changed else None
+def _is_masked(keys: Iterable[str], values: Collection[str]) -> bool:
+    """Whether nothing is to be replaced, as with most agents; looks at all values together."""
+    text = "\n".join(values)
+    if "://" in text or _OPTION_START.search(text):
+        return False
+    return all(value == MASK for key, value in zip(keys, values, strict=True) if is_secret_key(key))
 
 
 def _mask_urls(text: str) -> str:
