@@ -13,6 +13,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 from archnest import config as settings
 from archnest import keys
+from archnest.api.protocol import Runner
 from archnest.app import SERVER_OPTIONS, make_app
 from archnest.assets import asset_dir
 from archnest.auth.accounts import Accounts
@@ -54,12 +55,19 @@ def application(config: Config) -> web.Application:
     return make_app(config)
 
 
+class Served(TestServer):
+    """Serves through the connections that production has."""
+
+    async def _make_runner(self, **kwargs: Any) -> Runner:
+        return Runner(self.app, **kwargs)
+
+
 @pytest.fixture
 async def client(
     aiohttp_client: Callable[..., Awaitable[Client]], application: web.Application
 ) -> Client:
     """A client of the running server."""
-    server = TestServer(application)
+    server = Served(application)
     # The client would start the server without the options that production has.
     await server.start_server(**SERVER_OPTIONS)
     return await aiohttp_client(server)

@@ -19,8 +19,8 @@ from aiohttp import web
 from archnest import __version__, keys, logs
 from archnest.api.documentation import documentation_route
 from archnest.api.endpoint import is_declared
-from archnest.api.middleware import add_policy, count_response, problems
 from archnest.api.page import asset_routes
+from archnest.api.policy import finish
 from archnest.api.protocol import Runner
 from archnest.api.routes import COMMAND_PATHS, ROUTES
 from archnest.assets import agent_version, asset_dir
@@ -67,13 +67,13 @@ def make_app(config: Config) -> web.Application:
     `config` must come from `with_secrets`. Raises StartRefused when a route
     does not declare who may call it.
     """
-    app = web.Application(middlewares=[problems])
+    app = web.Application()
     app[keys.CONFIG] = config
     app[keys.AGENT_VERSION] = agent_version()
     app[keys.STREAMS] = Streams()
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
-    app.on_response_prepare.extend([add_policy, count_response])
+    app.on_response_prepare.append(finish)
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
     for route in [*ROUTES, documentation_route(ROUTES), *assets]:
         app.router.add_routes([route.as_aiohttp(config.base_path)])
@@ -87,7 +87,7 @@ def make_control_app(app: web.Application) -> web.Application:
     A command knows the data folder, but not the base path that the server was
     started with.
     """
-    control = web.Application(middlewares=[problems])
+    control = web.Application()
     control[keys.CONFIG] = app[keys.CONFIG]
     control[keys.ACCOUNTS] = app[keys.ACCOUNTS]
     control[keys.AGENT_TOKENS] = app[keys.AGENT_TOKENS]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archnest.auth.access import Access, Gate, Identity
+from archnest.auth.access import LOCAL_OPERATOR, Access, Gate
 from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.sessions import Sessions
@@ -162,5 +162,5 @@ async def test_no_garbage_signs_anyone_in(gate: Gate, sessions: Sessions, ada: U
 
 
 def test_the_local_operator_is_an_admin_without_a_session() -> None:
-    operator = Identity.local_operator()
+    operator = LOCAL_OPERATOR
     assert (operator.role, operator.session_id) == ("admin", None)

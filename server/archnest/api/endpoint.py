@@ -7,6 +7,7 @@ path comes from the path and any other `str | None` one from the query.
 
 import contextlib
 import inspect
+import logging
 import re
 import time
 import typing
@@ -19,9 +20,13 @@ from aiohttp import web
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, check_media_type, read_body
-from archnest.auth.access import Access, Identity
+from archnest.api.client import client_address, on_control_socket
+from archnest.api.problems import problem_response, told
+from archnest.auth.access import LOCAL_OPERATOR, Access
 from archnest.errors import Invalid, Problem, RevokedAgentToken
 from archnest.feed import Encoded
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
@@ -125,16 +130,30 @@ class _Endpoint:
         self._path_names = route.path_names
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request; every failure becomes a problem document.
+
+        An unexpected one is logged once.
+        """
+        is_local = on_control_socket(request)
+        request[keys.CLIENT_ADDRESS] = (
+            None if is_local else client_address(request, request.app[keys.CONFIG].trusted_proxies)
+        )
         try:
-            return await self._answer(request)
+            return await self._answer(request, is_local)
         except Problem as problem:
             if self.route.access is Access.AGENT and problem.status < 500:
                 _note_refusal(request, problem)
+            return told(problem)
+        except (web.HTTPException, ConnectionError):
             raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path.encode("unicode_escape"))
+            return problem_response(
+                500, "internal", "The server failed", "look into the server's log"
+            )
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        arguments = await self._admit(request)
+    async def _answer(self, request: web.Request, is_local: bool) -> web.StreamResponse:
+        arguments = self._admit(request, is_local)
         for name in self._path_names:
             arguments[name] = request.match_info[name]
         for name in self._query_names:
@@ -145,7 +164,7 @@ class _Endpoint:
         answer = await self.route.handler(request, **arguments)
         return await _respond(request, answer, self.route.status)
 
-    async def _admit(self, request: web.Request) -> dict[str, Any]:
+    def _admit(self, request: web.Request, is_local: bool) -> dict[str, Any]:
         access = self.route.access
         if access in (Access.ANYONE, Access.TICKET):
             return {}
@@ -154,11 +173,15 @@ class _Endpoint:
         if access is Access.AGENT:
             request[keys.AGENT] = gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
             return {"agent": request[keys.AGENT]}
-        identity = _local_operator(request) or gate.admit_user(
-            authorization,
-            access,
-            request[keys.CLIENT_ADDRESS],
-            session_only=self.route.session_only,
+        identity = (
+            LOCAL_OPERATOR
+            if is_local
+            else gate.admit_user(
+                authorization,
+                access,
+                request[keys.CLIENT_ADDRESS],
+                session_only=self.route.session_only,
+            )
         )
         return {"identity": identity} if self._takes_identity else {}
 
@@ -185,16 +208,6 @@ def _note_refusal(request: web.Request, problem: Problem) -> None:
 def is_declared(handler: object) -> bool:
     """Whether a handler came from a Route, and so has its access declared."""
     return isinstance(getattr(handler, "__self__", None), _Endpoint)
-
-
-def on_control_socket(request: web.Request) -> bool:
-    """Whether the peer came through the data folder's socket, so owns the data."""
-    transport = request.transport
-    return transport is not None and isinstance(transport.get_extra_info("sockname"), str)
-
-
-def _local_operator(request: web.Request) -> Identity | None:
-    return Identity.local_operator() if on_control_socket(request) else None
 
 
 def _named(error: msgspec.ValidationError) -> str:

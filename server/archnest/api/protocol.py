@@ -10,20 +10,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from archnest import keys
-from archnest.api.middleware import add_policy, problem_response
-
-SAYING = {
-    400: (
-        "malformed-request",
-        "This cannot be read as HTTP",
-        "the request line, a header or the body's framing is malformed or too long",
-    ),
-    417: (
-        "expectation-failed",
-        "The expectation cannot be met",
-        "of Expect only 100-continue is known",
-    ),
-}
+from archnest.api.policy import secure
+from archnest.api.problems import refused
 
 
 class Runner(web.AppRunner):
@@ -48,13 +36,15 @@ class _Connection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         if resp.status >= 400 and keys.PROBLEM not in resp and not resp.prepared:
-            resp = await _as_problem(request, resp.status)
+            resp = _as_problem(resp)
         return await super().finish_response(request, resp, start_time)
 
 
-async def _as_problem(request: web.BaseRequest, status: int) -> web.StreamResponse:
-    answer = problem_response(status, *SAYING.get(status, SAYING[400]))
-    answer.force_close()
-    # No route was found, so no application adds its headers.
-    await add_policy(request, answer)
+def _as_problem(resp: web.StreamResponse) -> web.StreamResponse:
+    answer = refused(resp.status, resp.headers)
+    if resp.status not in (404, 405):
+        # What follows on this connection may be no request.
+        answer.force_close()
+    # Where no route was looked for, there is no application to add its headers.
+    secure(answer)
     return answer

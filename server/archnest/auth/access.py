@@ -49,10 +49,9 @@ class Identity(Struct, frozen=True):
     token_name: str | None = None
     """Of the access token that was shown in place of a session."""
 
-    @classmethod
-    def local_operator(cls) -> "Identity":
-        """Whoever can open the data folder's socket owns the data anyway."""
-        return cls("", "admin", None, float("inf"))
+
+LOCAL_OPERATOR = Identity("", "admin", None, float("inf"))
+"""Whoever can open the data folder's socket owns the data anyway."""
 
 
 class AgentIdentity(Struct, frozen=True):

@@ -1,0 +1,40 @@
+"""What every answer carries, whichever code made it: security headers, and its count."""
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from archnest import keys
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script';"
+    " trusted-types 'none'"
+)
+HEADERS = CIMultiDict(
+    {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
+)
+
+
+def secure(response: web.StreamResponse) -> None:
+    """Add the security headers."""
+    headers = response.headers
+    headers.update(HEADERS)
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    headers.pop("Server", None)
+
+
+async def finish(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Make an answer of the application ready to be sent, and count it."""
+    secure(response)
+    if isinstance(request, web.Request):
+        request.app[keys.VITALS].note_response(response.status, response.get(keys.PROBLEM))
