@@ -6,10 +6,13 @@ refusal. The last thing that every answer passes through is overridden, for
 these come from several places.
 """
 
+from typing import Any
+
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from archnest import keys
+from archnest.api.fairness import FairConnection, Rounds
 from archnest.api.policy import secure
 from archnest.api.problems import refused
 
@@ -25,11 +28,15 @@ class Runner(web.AppRunner):
 
 
 class _Server(web.Server):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._rounds = Rounds()
+
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self._rounds, self, loop=self._loop, **self._kwargs)
 
 
-class _Connection(RequestHandler):
+class _Connection(FairConnection):
     __slots__ = ()
 
     async def finish_response(

@@ -51,7 +51,12 @@ async def open_terminal(request: web.Request) -> web.StreamResponse:
     terminals = request.app[keys.TERMINALS]
     with terminals.talking():
         ws = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_S
+            heartbeat=HEARTBEAT_S,
+            # Else aiohttp answers pings without end before it gives us a message.
+            autoping=False,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            compress=False,
+            timeout=CLOSE_S,
         )
         await ws.prepare(request)
         talk = asyncio.create_task(_talk(request, ws, terminals))
@@ -161,8 +166,12 @@ class _Conversation:
                 self._has_typed.set()
             elif message.type is WSMsgType.TEXT:
                 self._heed(_decoded(_SAID, message.data))
-            else:
+            elif message.type is WSMsgType.PING:
+                await self._ws.pong(message.data)
+            elif message.type is not WSMsgType.PONG:
                 return
+            # Messages that are there already are given without a pause.
+            await asyncio.sleep(0)
 
     def _heed(self, said: Said) -> None:
         if said.ack is not None:

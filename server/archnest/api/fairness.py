@@ -1,0 +1,130 @@
+"""Parses what arrives so that nobody waits long for it.
+
+aiohttp parses all that has arrived at once: a quarter of a megabyte in chunks
+or frames of one byte each takes a tenth of a second, for each connection that
+sends so, and everybody else waits. Here long arrivals are parsed in pieces, in
+turn, a few milliseconds between two looks at the network; whose parsing takes
+more than any honest client's comes last.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp.http_websocket import WebSocketReader
+from aiohttp.web_protocol import RequestHandler
+
+PIECE_BYTES = 8_192
+"""Parsed in one go: in the worst case in five milliseconds, else in two microseconds."""
+ROUND_S = 0.002
+FRUGAL_S = 0.002
+
+
+class Rounds:
+    """Whose turn it is to be parsed, between two looks at the network."""
+
+    def __init__(self) -> None:
+        self._frugal: deque[FairConnection] = deque()
+        self._greedy: deque[FairConnection] = deque()
+        self._is_planned = False
+
+    def join(self, connection: "FairConnection") -> None:
+        """Let a connection go on when it is its turn; who has had much comes last."""
+        (self._frugal if connection.is_frugal() else self._greedy).append(connection)
+        self._plan()
+
+    def _plan(self) -> None:
+        if not self._is_planned:
+            self._is_planned = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        self._is_planned = False
+        until = time.perf_counter() + ROUND_S
+        while waiting := self._frugal or self._greedy:
+            waiting.popleft().parse_on()
+            if time.perf_counter() > until:
+                break
+        if self._frugal or self._greedy:
+            self._plan()
+
+
+class FairConnection(RequestHandler):
+    """A connection whose bytes are parsed bit by bit."""
+
+    __slots__ = ("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken")
+
+    def __init__(self, rounds: Rounds, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._rounds = rounds
+        self._held: bytes | None = None
+        """What has arrived and waits to be parsed; b"" when only the parser's own rest does."""
+        self._taken = 0
+        """How much of it is parsed."""
+        self._is_waiting = False
+        self._spent_s = 0.0
+        self._parsed_at = 0.0
+
+    def is_frugal(self) -> bool:
+        """Whether its parsing has taken no more than a request of people and agents does."""
+        return self._spent_s < FRUGAL_S
+
+    def data_received(self, data: bytes) -> None:
+        """Parse at once what is little, and let the rest wait."""
+        if self._held is not None:
+            self._held, self._taken = self._held[self._taken :] + data, 0
+        elif len(data) <= PIECE_BYTES and self.is_frugal():
+            self._parse(data)
+        else:
+            self._hold(data)
+
+    def parse_on(self) -> None:
+        """Take a turn: parse one piece of what waits."""
+        self._is_waiting = False
+        if self.transport is None:
+            self._held = None
+        elif self._held is not None and not self._reading_paused and not self._buffer_paused:
+            piece = self._held[self._taken : self._taken + PIECE_BYTES]
+            self._taken += len(piece)
+            if self._taken >= len(self._held):
+                self._held = None
+            self._parse(piece)
+            if not self._reading_paused and not self._buffer_paused:
+                self._resume_transport_reading()
+
+    def set_parser(
+        self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None
+    ) -> None:
+        """Leave HTTP; what came right behind the request is not parsed in one go either."""
+        early, self._message_tail = self._message_tail, b""
+        super().set_parser(parser, data_received_cb)
+        if early:
+            self._hold(early + (self._held or b"")[self._taken :])
+
+    def _hold(self, data: bytes) -> None:
+        self._held, self._taken = data, 0
+        self._pause_transport_reading()
+        self._wait()
+
+    def _parse(self, data: bytes) -> None:
+        began = time.perf_counter()
+        super().data_received(data)
+        ended = time.perf_counter()
+        # A hundredth of the time is free, so that no long life makes a greedy one.
+        left_s = max(0.0, self._spent_s - (began - self._parsed_at) / 100)
+        self._spent_s = left_s + (ended - began)
+        self._parsed_at = ended
+
+    def _wait(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._rounds.join(self)
+
+    def _resume_transport_reading(self) -> None:
+        # Whoever resumes, what has arrived comes before what will.
+        if self._held is None:
+            super()._resume_transport_reading()
+        else:
+            self._wait()

@@ -1,0 +1,132 @@
+"""Much at once, from whoever: nobody else waits a tenth of a second, and memory has its bounds."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import AGENT_TOKEN
+from tests.faults.suffering import Server
+from tests.ports import wait_until_listening
+
+LASTS_S = 1.5
+LONGEST_MS = 100
+CHUNKS = b"1\r\nx\r\n" * 10_000
+GETS = b"GET /api/hosts HTTP/1.1\r\nHost: nest\r\n\r\n" * 2_000
+
+
+class Ticking(Server):
+    """A server that notes how long its event loop was busy with one thing."""
+
+    @property
+    def late(self) -> Path:
+        return self.data_dir.with_name("late")
+
+    def start(self, **settings: str) -> None:
+        """Start the server with a clock in its loop."""
+        command = [sys.executable, "-m", "tests.faults.ticking", str(self.late), "serve"]
+        command += ["--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, "ARCHNEST_AGENT_TOKEN": AGENT_TOKEN, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        wait_until_listening(self.port)
+
+    @contextlib.contextmanager
+    def serving_others(self) -> Iterator[None]:
+        """What happens meanwhile must keep nobody waiting."""
+        self.late.write_text("")
+        yield
+        assert self.ask("GET", "/healthz") is not None
+        assert max([0, *map(int, self.late.read_text().split())]) < LONGEST_MS
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ticking]:
+    """One server for all floods, which must have said nothing of a failure at the end."""
+    site = Ticking(tmp_path_factory.mktemp("floods"))
+    site.add_admin()
+    site.start()
+    assert site.token
+    yield site
+    site.stop()
+    assert "Traceback" not in site.output
+    assert " failed" not in site.output
+
+
+def flood(site: Ticking, connections: int, head: bytes, rest: bytes) -> None:
+    """Send the head once and the rest without end, anew whenever the server closes."""
+    until = time.monotonic() + LASTS_S
+
+    def send() -> None:
+        while time.monotonic() < until:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", site.port), timeout=LASTS_S) as one,
+            ):
+                one.sendall(head)
+                while time.monotonic() < until:
+                    one.sendall(rest)
+
+    threads = [threading.Thread(target=send) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def head(path: str, token: str = "wrong", *headers: str, method: str = "POST") -> bytes:
+    """The head of a request with a body in JSON."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: nest", f"Authorization: Bearer {token}"]
+    return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
+
+
+def chunked(path: str, token: str = "wrong", method: str = "POST") -> bytes:
+    return head(path, token, "Transfer-Encoding: chunked", method=method)
+
+
+def upgrade(site: Ticking) -> bytes:
+    """Opens a WebSocket as the page itself would."""
+    return (
+        f"GET /api/exec HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nOrigin: {site.url}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode()
+
+
+def frames(first: int, data: bytes) -> bytes:
+    """Many frames of a client."""
+    return (bytes([first, 0x80 | len(data)]) + bytes(4) + data) * 40_000
+
+
+REPORT = "/api/agents/docker/report"
+FLOODS: dict[str, tuple[int, Callable[[Ticking], bytes], bytes]] = {
+    "a report in chunks of one byte": (8, lambda site: chunked(REPORT, AGENT_TOKEN), CHUNKS),
+    "the same with a wrong token": (8, lambda site: chunked(REPORT), CHUNKS),
+    "a sign-in in such chunks": (20, lambda site: chunked("/api/auth/login"), CHUNKS),
+    "a body that nobody wants": (20, lambda site: chunked("/healthz", method="GET"), CHUNKS),
+    "requests without waiting for answers": (20, lambda site: b"", GETS),
+    "no HTTP": (20, lambda site: b"", b"a" * 250_000),
+    "messages of one byte": (20, upgrade, frames(0x81, b"x")),
+    "pings": (20, upgrade, frames(0x89, b"")),
+}
+
+
+@pytest.mark.parametrize(("connections", "opening", "rest"), FLOODS.values(), ids=FLOODS)
+def test_a_flood_keeps_nobody_waiting(
+    site: Ticking, connections: int, opening: Callable[[Ticking], bytes], rest: bytes
+) -> None:
+    with site.serving_others():
+        flood(site, connections, opening(site), rest)
