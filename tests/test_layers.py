@@ -16,7 +16,7 @@ SERVICES = {"links", "turns", "ingest", "fleet", "feed", "picture", "machines"}
 BELOW_API = (
     GROUND
     | SERVICES
-    | {"exposition", "vitals", "scrapes", "refusals"}
+    | {"exposition", "vitals", "scrapes", "refusals", "bodies"}
     | {"audit", "streams", "pollers", "terminals", "store", "sources", "auth", "openapi", "keys"}
 )
 SERVER = BELOW_API | {"api", "logs"}
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(SERVICES, GROUND | SERVICES | {"store", "sources", "auth"}),
     "pollers": GROUND | {"ingest", "fleet", "picture", "store", "sources"},
     "streams": GROUND,
+    "bodies": GROUND,
     "refusals": GROUND,
     "audit": GROUND | {"store"},
     "terminals": GROUND | {"audit", "auth", "pollers", "sources", "streams"},

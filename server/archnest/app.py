@@ -28,6 +28,7 @@ from archnest.audit import Audit
 from archnest.auth.access import Gate
 from archnest.auth.accounts import Accounts
 from archnest.auth.agent_tokens import AgentTokens
+from archnest.bodies import Bodies
 from archnest.config import Config, with_secrets
 from archnest.errors import StartRefused
 from archnest.feed import Feed
@@ -50,6 +51,10 @@ SHUTDOWN_S = 3.0
 LOCK_PATIENCE_S = 2.0
 """A command holds the folder for a moment; another server holds it for good."""
 MAX_OPEN_FILES = 65_536
+HELD_OF_REPORTS_BYTES = 256 * 1024 * 1024
+"""Of reports that are on their way in, all together."""
+HELD_BYTES = 32 * 1024 * 1024
+"""Of all other bodies."""
 KEEPALIVE_S = 75.0
 SOCKET_NAME = "archnest.sock"
 
@@ -71,6 +76,7 @@ def make_app(config: Config) -> web.Application:
     app[keys.CONFIG] = config
     app[keys.AGENT_VERSION] = agent_version()
     app[keys.STREAMS] = Streams()
+    app[keys.BODIES], app[keys.REPORT_BODIES] = Bodies(HELD_BYTES), Bodies(HELD_OF_REPORTS_BYTES)
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
     app.on_response_prepare.append(finish)
@@ -93,6 +99,7 @@ def make_control_app(app: web.Application) -> web.Application:
     control[keys.AGENT_TOKENS] = app[keys.AGENT_TOKENS]
     control[keys.GATE] = app[keys.GATE]
     control[keys.AUDIT] = app[keys.AUDIT]
+    control[keys.BODIES] = app[keys.BODIES]
     control.add_routes([route.as_aiohttp("/") for route in ROUTES if route.path in COMMAND_PATHS])
     return control
 

@@ -179,6 +179,17 @@ class IngestDisabled(Problem):
     title = "Reports are not taken"
 
 
+class Overloaded(Problem):
+    """More is being sent at once than the server holds in memory."""
+
+    status = 503
+    slug = "overloaded"
+    title = "Too much is being sent at once"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after_s=RETRY_AFTER_S)
+
+
 class StoreUnavailable(Problem):
     """The database cannot be read or written at the moment."""
 

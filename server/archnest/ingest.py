@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,15 +72,19 @@ class Ingest:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def read(self, data: bytes, now: float, address: str | None = None) -> Picture:
-        """The picture that a report pushed from there gives; raises what msgspec raises.
+    async def read(
+        self, unpack: Callable[[], bytes], now: float, address: str | None = None
+    ) -> Picture:
+        """The picture that a report pushed from there gives.
 
         Takes a turn, and another one for each further slice of a long report.
+        `unpack` gives the report when the first turn has come; raises what it
+        and msgspec raise.
 
         `now` is unix seconds by the server's clock.
         """
         await self.turns.take()
-        sent = recall.Sent(data)
+        sent = recall.Sent(unpack())
         current = self._fleet.get(sent.report.host_id)
         before = current.reading if current else recall.Reading()
         reading = await sent.read(before, self.turns.take)

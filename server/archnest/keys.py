@@ -8,6 +8,7 @@ from archnest.audit import Audit
 from archnest.auth.access import AgentIdentity, Gate
 from archnest.auth.accounts import Accounts
 from archnest.auth.agent_tokens import AgentTokens
+from archnest.bodies import Bodies
 from archnest.config import Config
 from archnest.feed import Feed
 from archnest.fleet import Fleet
@@ -28,6 +29,9 @@ READINESS = web.AppKey("READINESS", Readiness)
 FLEET = web.AppKey("FLEET", Fleet)
 FEED = web.AppKey("FEED", Feed)
 AUDIT = web.AppKey("AUDIT", Audit)
+BODIES = web.AppKey("BODIES", Bodies)
+REPORT_BODIES = web.AppKey("REPORT_BODIES", Bodies)
+"""Those of agents apart from all others, which anyone may send."""
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AGENT_TOKENS = web.AppKey("AGENT_TOKENS", AgentTokens)

@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import web
 
 from archnest import keys
-from archnest.api.body import MAX_BODY_BYTES, check_media_type, read_body
+from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
 from archnest.api.client import client_address, on_control_socket
 from archnest.api.problems import problem_response, told
 from archnest.auth.access import LOCAL_OPERATOR, Access
@@ -55,18 +55,19 @@ def _invalid() -> Iterator[None]:
 class Undecoded(Generic[T]):
     """A body that its handler decodes, the JSON of a T."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, body: Body) -> None:
+        self._body = body
 
     def read(self, decode: Callable[[bytes], R]) -> R:
         """What `decode` makes of it; what msgspec raises becomes Invalid, naming the field."""
         with _invalid():
-            return decode(self._data)
+            return decode(self._body.unpacked())
 
-    async def read_in_turns(self, decode: Callable[[bytes], Awaitable[R]]) -> R:
-        """The same for a long body, which is worked through bit by bit."""
-        with _invalid():
-            return await decode(self._data)
+    async def read_in_turns(self, decode: Callable[[Callable[[], bytes]], Awaitable[R]]) -> R:
+        """The same for a body that may be long: `decode` is given what unpacks it."""
+        async with self._body.opened() as unpack:
+            with _invalid():
+                return await decode(unpack)
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ class _Endpoint:
         self._has_body = "body" in hints
         own = None if route.decodes_itself else msgspec.json.Decoder(route.body_type)
         self._decode = own.decode if own is not None else None
+        of_agents = route.access is Access.AGENT
+        self._bodies = keys.REPORT_BODIES if of_agents else keys.BODIES
         self._query_names = route.query_names
         self._path_names = route.path_names
 
@@ -158,9 +161,19 @@ class _Endpoint:
             arguments[name] = request.match_info[name]
         for name in self._query_names:
             arguments[name] = request.query.get(name)
-        if self._has_body:
-            body = await self._body(request)
-            arguments["body"] = body if self._decode is None else body.read(self._decode)
+        if not self._has_body:
+            return await self._call(request, arguments)
+        check_media_type(request)
+        bodies = request.app[self._bodies]
+        with bodies.holding() as held:
+            body = Body(request, bodies, held, self.route.max_bytes(request.app))
+            await body.receive()
+            undecoded = Undecoded[Any](body)
+            decode = self._decode
+            arguments["body"] = undecoded if decode is None else undecoded.read(decode)
+            return await self._call(request, arguments)
+
+    async def _call(self, request: web.Request, arguments: dict[str, Any]) -> web.StreamResponse:
         answer = await self.route.handler(request, **arguments)
         return await _respond(request, answer, self.route.status)
 
@@ -184,10 +197,6 @@ class _Endpoint:
             )
         )
         return {"identity": identity} if self._takes_identity else {}
-
-    async def _body(self, request: web.Request) -> Undecoded[Any]:
-        check_media_type(request)
-        return Undecoded(await read_body(request, self.route.max_bytes(request.app)))
 
 
 def _note_refusal(request: web.Request, problem: Problem) -> None:

@@ -18,7 +18,7 @@ async def create_report(
     ingest = request.app[keys.INGEST]
     client = request[keys.CLIENT_ADDRESS]
     address = str(client) if client is not None else None
-    picture = await body.read_in_turns(lambda data: ingest.read(data, time.time(), address))
+    picture = await body.read_in_turns(lambda unpack: ingest.read(unpack, time.time(), address))
     if agent.token_id is not None:
         # The body took its time; the host may have been forgotten meanwhile.
         request.app[keys.AGENT_TOKENS].check_live(agent.token_id)
