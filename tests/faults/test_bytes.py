@@ -207,6 +207,14 @@ def test_any_bytes_get_a_problem_document_or_a_closed_connection(site: Site, sen
     assert "\\u" not in body.decode("ascii"), "foreign bytes are not repeated"
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["the right one first", "the right one last"])
+def test_two_tokens_sign_nobody_in(site: Site, order: int) -> None:
+    # A proxy before us may have looked at the other one.
+    lines = [b"Authorization: Bearer %b\r\n" % token.encode() for token in (site.token, "x")]
+    assert b" 200 " in _answers(site, GET + lines[0] + b"\r\n")
+    assert b" 401 " in _answers(site, GET + b"".join(lines[::order]) + b"\r\n")
+
+
 def test_requests_behind_a_malformed_one_are_not_served(site: Site) -> None:
     smuggled = GET + b"X-A: a\x00b\r\n\r\n" + b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     with socket.create_connection(("127.0.0.1", site.port), timeout=PATIENCE_S) as connection:
