@@ -4,7 +4,8 @@ aiohttp parses all that has arrived at once: a quarter of a megabyte in chunks
 or frames of one byte each takes a tenth of a second, for each connection that
 sends so, and everybody else waits. Here long arrivals are parsed in pieces, in
 turn, a few milliseconds between two looks at the network; whose parsing takes
-more than any honest client's comes last.
+more than any honest client's comes last. A body whose length was told is only
+copied, and is taken as it comes.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from aiohttp import StreamReader
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -54,7 +56,10 @@ class Rounds:
 class FairConnection(RequestHandler):
     """A connection whose bytes are parsed bit by bit."""
 
-    __slots__ = ("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken")
+    __slots__ = (
+        *("_body", "_body_length"),
+        *("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken"),
+    )
 
     def __init__(self, rounds: Rounds, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -64,6 +69,9 @@ class FairConnection(RequestHandler):
         self._taken = 0
         """How much of it is parsed."""
         self._is_waiting = False
+        self._body: StreamReader | None = None
+        """The last body that had not ended with its head, when its length was told."""
+        self._body_length = 0
         self._spent_s = 0.0
         self._parsed_at = 0.0
 
@@ -75,10 +83,16 @@ class FairConnection(RequestHandler):
         """Parse at once what is little, and let the rest wait."""
         if self._held is not None:
             self._held, self._taken = self._held[self._taken :] + data, 0
-        elif len(data) <= PIECE_BYTES and self.is_frugal():
-            self._parse(data)
-        else:
-            self._hold(data)
+            return
+        taken = 0
+        if self.is_frugal():
+            taken = max(PIECE_BYTES, self._rest_of_body())
+            self._parse(data[:taken])
+            if taken < len(data) and (rest := self._rest_of_body()):
+                self._parse(data[taken : taken + rest])
+                taken += rest
+        if taken < len(data):
+            self._hold(data[taken:])
 
     def parse_on(self) -> None:
         """Take a turn: parse one piece of what waits."""
@@ -116,6 +130,22 @@ class FairConnection(RequestHandler):
         left_s = max(0.0, self._spent_s - (began - self._parsed_at) / 100)
         self._spent_s = left_s + (ended - began)
         self._parsed_at = ended
+        if self._messages:
+            self._note_body(*self._messages[-1])
+
+    def _note_body(self, message: Any, body: StreamReader) -> None:
+        self._body = None
+        # What could not be read as a request has no headers, and no body either.
+        if not body.is_eof() and not message.chunked:
+            length = message.headers.get("Content-Length", "")
+            if length.isascii() and length.isdigit():
+                self._body, self._body_length = body, int(length)
+
+    def _rest_of_body(self) -> int:
+        """How many bytes are still to come of a body whose length was told."""
+        if self._body is None or self._body.is_eof():
+            return 0
+        return self._body_length - self._body.total_bytes
 
     def _wait(self) -> None:
         if not self._is_waiting:
