@@ -8,7 +8,7 @@ pass through such a crowd.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from archnest.errors import Overloaded
 
@@ -17,15 +17,23 @@ SPARE = 8
 
 
 class Held:
-    """What one body holds."""
+    """What one body holds, from entering until leaving it."""
 
-    __slots__ = ("is_given_up", "size", "waiting")
+    __slots__ = ("_bodies", "is_given_up", "size", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, bodies: "Bodies") -> None:
+        self._bodies = bodies
         self.size = 0
         self.waiting: asyncio.Timeout | None = None
         """Ends its waiting for more of it, or for its place; None while it is worked on."""
         self.is_given_up = False
+
+    def __enter__(self) -> "Held":
+        self._bodies.take(self)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bodies.drop(self)
 
 
 class Bodies:
@@ -37,15 +45,13 @@ class Bodies:
         self._held: set[Held] = set()
         self._place = asyncio.Lock()
 
-    @contextlib.contextmanager
-    def holding(self) -> Iterator[Held]:
+    def holding(self) -> Held:
         """Account for one body until left."""
-        held = Held()
+        return Held(self)
+
+    def take(self, held: Held) -> None:
+        """Begin to account for a body."""
         self._held.add(held)
-        try:
-            yield held
-        finally:
-            self._drop(held)
 
     def grow(self, held: Held, size: int) -> None:
         """So much more is held; raises Overloaded when there is no room for it."""
@@ -91,9 +97,10 @@ class Bodies:
             largest.is_given_up = True
             assert largest.waiting is not None
             largest.waiting.reschedule(asyncio.get_running_loop().time())
-            self._drop(largest)
+            self.drop(largest)
 
-    def _drop(self, held: Held) -> None:
+    def drop(self, held: Held) -> None:
+        """It holds nothing any more."""
         if held in self._held:
             self._held.discard(held)
             self.total -= held.size

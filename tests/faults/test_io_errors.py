@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archnest.store.database import COMMITS_TO_CHECKPOINT
+from archnest.store.database import MIN_LOG_BYTES
 from tests.faults.suffering import PATIENCE_S, Server, stored
 from tests.running import until
 
@@ -83,8 +83,9 @@ def test_reads_that_fail_are_told_and_work_again(server: Server) -> None:
 def test_a_log_that_cannot_be_folded_into_the_database_is_told(server: Server) -> None:
     # The log grows meanwhile, and nothing else would show it until the disk is full.
     def push_much() -> None:
-        for number in range(COMMITS_TO_CHECKPOINT):
-            assert server.try_push(f"h{number % 10}") == 200
+        text = "x" * 30_000
+        for number in range(MIN_LOG_BYTES // len(text) + 1):
+            assert server.try_push(f"h{number % 10}", command=text) == 200
 
     with failing(server, "pwrite64", "EIO", ends=("",)):
         push_much()

@@ -84,24 +84,26 @@ class Body:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Callable[[], bytes]]:
-        """What gives the body, in one go when it is short.
+        """What gives a long body.
 
-        A long one waits for its place, is inflated bit by bit and keeps the
-        place until left: a thousand of them, a few KB each when packed, would
-        fill the memory and keep everyone waiting.
+        It waits for its place, is inflated bit by bit and keeps the place until
+        left: a thousand of them, a few KB each when packed, would fill the
+        memory and keep everyone waiting.
         """
-        if len(self._raw) <= LONG_BYTES and (not self._is_packed or self._says_short()):
-            yield self._unpacked_short
-            return
         async with self._bodies.place(self._held):
             body = await self._inflated() if self._is_packed else self._raw
             yield lambda: body
 
-    def _says_short(self) -> bool:
+    @property
+    def is_short(self) -> bool:
+        """Whether it takes no longer than others may wait."""
+        if len(self._raw) > LONG_BYTES:
+            return False
         # A gzip ends with the length of what is in it, which may be a lie.
-        return int.from_bytes(self._raw[-4:], "little") <= LONG_BYTES
+        return not self._is_packed or int.from_bytes(self._raw[-4:], "little") <= LONG_BYTES
 
-    def _unpacked_short(self) -> bytes:
+    def unpacked_short(self) -> bytes:
+        """A short body, inflated in one go; raises Overloaded, or Invalid."""
         try:
             return self._unpack(min(self._max_bytes, LONG_BYTES))
         except TooLarge:

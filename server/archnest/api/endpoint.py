@@ -65,8 +65,10 @@ class Undecoded(Generic[T]):
 
     async def read_in_turns(self, decode: Callable[[Callable[[], bytes]], Awaitable[R]]) -> R:
         """The same for a body that may be long: `decode` is given what unpacks it."""
-        async with self._body.opened() as unpack:
-            with _invalid():
+        with _invalid():
+            if self._body.is_short:
+                return await decode(self._body.unpacked_short)
+            async with self._body.opened() as unpack:
                 return await decode(unpack)
 
 
@@ -275,5 +277,6 @@ def accepts_gzip(request: web.Request) -> bool:
 
 def matches_etag(request: web.Request, etag: str) -> bool:
     """Whether If-None-Match holds this tag; the comparison is weak, as RFC 9110 says."""
-    tags = request.headers.get("If-None-Match", "").split(",")
-    return any(tag.strip().removeprefix("W/") == etag for tag in tags)
+    sent = request.headers.get("If-None-Match", "")
+    tags = sent.split(",")
+    return sent == etag or any(tag.strip().removeprefix("W/") == etag for tag in tags)
