@@ -1,4 +1,4 @@
-"""A private Docker Engine for tests: real, in temporary folders, gone afterwards."""
+"""A private Docker Engine, real: all of it in temporary folders, gone afterwards."""
 
 import contextlib
 import http.client
@@ -98,11 +98,18 @@ class Engine:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A private dockerd with the image IMAGE and no container."""
+    with private_engine() as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def private_engine() -> Iterator[Engine]:
+    """The same, until left; raises EngineError when there is none."""
     missing = [
         tool for tool in ("docker", "dockerd", "setpriv", str(BUSYBOX)) if not shutil.which(tool)
     ]
     if missing or os.geteuid() != 0:
-        pytest.fail(f"these tests need root and {', '.join(missing) or 'a dockerd of their own'}")
+        raise EngineError(f"it needs root and {', '.join(missing) or 'a dockerd of its own'}")
     folder = Path(tempfile.mkdtemp(prefix="an-", dir="/tmp"))  # unix sockets: 107 bytes at most
     engine = Engine(folder / "s", free_port())
     try:
@@ -133,13 +140,13 @@ def start(folder: Path, engine: Engine) -> subprocess.Popen[bytes]:
 
 
 def wait_until_ready(engine: Engine, daemon: subprocess.Popen[bytes], folder: Path) -> None:
-    """Return once it answers; fail with the end of its log otherwise."""
+    """Return once it answers; raises EngineError with the end of its log otherwise."""
     deadline = time.monotonic() + START_S
     while not engine.answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
             state = "ended" if daemon.poll() is not None else f"did not answer within {START_S} s"
             log = (folder / "log").read_text(errors="replace")[-3000:]
-            pytest.fail(f"dockerd {state}; the end of its log:\n{log}")
+            raise EngineError(f"dockerd {state}; the end of its log:\n{log}")
         time.sleep(0.05)
 
 
