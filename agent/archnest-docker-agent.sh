@@ -26,13 +26,19 @@ set -euo pipefail
 readonly AGENT_VERSION=1
 readonly DEFAULT_INTERVAL_S=30
 readonly MAX_CONTAINERS=5000
+readonly TOOLS=(curl jq gzip flock timeout mktemp)
 readonly USAGE='usage: archnest-docker-agent.sh [--print | --loop SECONDS | --check | --version | --help]'
 
-# What jq makes of the gathered files; see docs/agent.md for every rule.
+# What jq makes of the gathered files; see docs/agent.md for every rule. It spends
+# as long on reading the program as on a hundred containers, so what only the text
+# of a CLI needs is left out elsewhere. In its strings \u0027 is a single quote, for
+# bash reads a here-document a byte at a time.
+# shellcheck disable=SC2016 # the dollars are jq's
+{
 # Regular expressions are those of server/archnest/masking.py.
-IFS= read -r -d '' ASSEMBLE <<'JQ' || true
-def is_secret: test("[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn]|[Kk][Ee][Yy]"
-  + "|[Pp][Rr][Ii][Vv][Aa][Tt][Ee]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]");
+readonly MASKING='def secret: "[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn]|[Kk][Ee][Yy]"
+  + "|[Pp][Rr][Ii][Vv][Aa][Tt][Ee]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]";
+def is_secret: test(secret);
 def mask_userinfo:
   [match("^[^ \\t\\r\\n\\f\\x0b/?#:]*:(?![0-9]{1,5}(?:[/?#, \\t\\r\\n\\f\\x0b]|\\z))(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
   | if length == 0 then null else .[0].captures[0] end;
@@ -42,9 +48,9 @@ def mask_urls: split("://") as $parts
       | (if $parts[$i - 1] | test("[A-Za-z0-9+.-]\\z") then $part | mask_userinfo else null end) as $found
       | . + "://" + (if $found == null then $part
           else $part[:$found.offset] + "********" + $part[$found.offset + $found.length:] end));
-def option: "(?<![^ \\t\\r\\n\\f\\x0b'\"=,;(\\[{&|`])"
+def option: "(?<![^ \\t\\r\\n\\f\\x0b\u0027\"=,;(\\[{&|`])"
   + "--?(?=[A-Z0-9_.-]*?(?:PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \\t\\r\\n]+(?!-))"
-  + "(?<value>(?:'[^']*'|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b'\"\\\\])+|['\"](?:.|\\n)*)";
+  + "(?<value>(?:\u0027[^\u0027]*\u0027|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b\u0027\"\\\\])+|[\u0027\"](?:.|\\n)*)";
 def mask_options: . as $text
   | reduce ([match(option; "gi").captures[0]] | reverse[]) as $value ($text;
       .[:$value.offset] + "********" + .[$value.offset + $value.length:]);
@@ -56,21 +62,33 @@ def mask_text: (if length > 65536 then .[:65536] else . end)
   | (if contains("://") then mask_urls else . end)
   | if contains("-") and is_secret then if is_hostile then "********" else mask_options end else . end;
 def cut: if length > 32768 then .[:32767] + "…" else . end;
-# jq needs 30 µs to search one key, and hosts have thousands but few distinct ones.
+# jq needs 30 µs to search one text and 20 µs to work on one entry, and hosts have
+# thousands: distinct keys and variables are worked on once, labels seldom at all.
 def secret_keys: reduce (unique[] | select(is_secret)) as $key ({}; .[$key] = true);
 def mask($key; $secret): if $secret[$key] then "********" else mask_text | cut end;
+def variables: ([.[] | split("=")[0] // ""] | secret_keys) as $secret | reduce .[] as $one ({};
+  . + ($one | (split("=")[0] // "") as $key
+    | {($one): {key: ($key | cut), value: (if . == $key then "" else ltrimstr($key + "=") end | mask($key; $secret))}}));
+# In JSON a text ends with the first quote that follows no backslash.
+def is_innocent: length <= 1000 and (tojson | length <= 32768
+  and (test(secret + "|://(?:[^\"\\\\]|\\\\.)*@|\":[^\"]") | not));
+def masked_labels: if is_innocent then . else . as $labels | keys_unsorted[:1000] | secret_keys as $secret
+  | reduce .[] as $key ({}; . + {($key | cut): ($labels[$key] | tostring | mask($key; $secret))}) end;
 def text: if . == null then null else tostring | cut end;
 def listed: if length > 1000 then .[:1000] else . end;
 # jq 1.6 writes 100000000000000000 as 1e+17, which is no whole number to a reader.
 def whole: if type == "number" and . >= 0 and . < 1e17 then floor else null end;
-def time: if type == "string" and (startswith("0001-01-01T") | not)
-  and test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})\\z")
-  then . else null end;
-def quoted: if test("\\A[A-Za-z0-9_@%+=:,./-]+\\z") then . else "'" + (split("'") | join("'\\''")) + "'" end;
-def words: if . == null then "" elif type == "string" then . else map(tostring | quoted) | join(" ") end | mask_text | cut;
+def are_times: tojson | test("\\A\\[(?:\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})\",?)*\\]\\z");
+def time($sure): if type == "string" and (startswith("0001-01-01T") | not) and ($sure or ([.] | are_times)) then . else null end;
+def quoted: if test("\\A[A-Za-z0-9_@%+=:,./-]+\\z") then . else "\u0027" + (split("\u0027") | join("\u0027\\\u0027\u0027")) + "\u0027" end;
+def words: if . == null then "" elif type == "string" then .
+  elif tojson | test("\\A\\[(?:\"[A-Za-z0-9_@%+=:,./-]+\",?)*\\]\\z") then join(" ")
+  else map(tostring | quoted) | join(" ") end | mask_text | cut;
 def some: if . == "" then null else . end;
-
-# Sizes as the CLIs print them: 1.5kB, 1e+03kB, 3.2MiB, --.
+def percent: if type == "number" then . elif type == "string" then (rtrimstr("%") | tonumber? // null) else null end
+  | if . == null or . < 0 then null else . * 10000 | round / 10000 end;
+'
+readonly PRINTED='# Sizes as the CLIs print them: 1.5kB, 1e+03kB, 3.2MiB, --.
 def unit: {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15,
   "KiB": 1024, "MiB": 1048576, "GiB": 1073741824, "TiB": 1099511627776, "PiB": 1125899906842624}[.];
 def bytes: [match("\\A *([0-9.]+(?:e[+-]?[0-9]+)?) *([A-Za-z]+) *\\z")]
@@ -78,34 +96,14 @@ def bytes: [match("\\A *([0-9.]+(?:e[+-]?[0-9]+)?) *([A-Za-z]+) *\\z")]
       | (.[0].string | tonumber? // null) as $n | (.[1].string | unit) as $u
       | if $n == null or $u == null then null else ($n * $u) | round | whole end end;
 def pair($i): if type == "string" then (split("/")[$i] // "") | bytes else null end;
-def percent: if type == "number" then . elif type == "string" then (rtrimstr("%") | tonumber? // null) else null end
-  | if . == null or . < 0 then null else . * 10000 | round / 10000 end;
-
-# The formulas of docker/cli, cli/command/container/stats_helpers.go.
-def cpu: (.cpu_stats.system_cpu_usage // 0) as $now | (.precpu_stats.system_cpu_usage // 0) as $before
-  | ((.cpu_stats.cpu_usage.total_usage // 0) - (.precpu_stats.cpu_usage.total_usage // 0)) as $used
-  | (.cpu_stats.online_cpus // (.cpu_stats.cpu_usage.percpu_usage // [] | length)) as $cores
-  | if $before <= 0 or $now <= $before or $used < 0 or $cores == 0 then null
-    else $used / ($now - $before) * $cores * 100 | percent end;
-def memory: .usage as $usage | if $usage == null then null
-  elif (.stats.total_inactive_file // $usage) < $usage then $usage - .stats.total_inactive_file
-  elif (.stats.inactive_file // $usage) < $usage then $usage - .stats.inactive_file
-  else $usage end | whole;
-def blocks($letter): .blkio_stats.io_service_bytes_recursive
-  | if . == null then null else [.[] | select(.op[:1] | ascii_downcase == $letter) | .value] | add // 0 | whole end;
-def exact: {cpuPercent: cpu, memUsage: (.memory_stats // {} | memory), memLimit: (.memory_stats.limit | whole),
-  netRxBytes: (if .networks then [.networks[].rx_bytes] | add | whole else null end),
-  netTxBytes: (if .networks then [.networks[].tx_bytes] | add | whole else null end),
-  blockReadBytes: blocks("r"), blockWriteBytes: blocks("w"), pids: (.pids_stats.current | whole)};
 def printed: {cpuPercent: (.CPUPerc // .cpu_percent | percent),
   memUsage: (.MemUsage // .mem_usage | pair(0)), memLimit: (.MemUsage // .mem_usage | pair(1)),
   netRxBytes: (.NetIO // .net_io | pair(0)), netTxBytes: (.NetIO // .net_io | pair(1)),
   blockReadBytes: (.BlockIO // .block_io | pair(0)), blockWriteBytes: (.BlockIO // .block_io | pair(1)),
   pids: (.PIDs // .pids | tonumber? // null | whole), printed: true};
-def sample: if has("cpu_stats") then select((.read // "") | startswith("0001-") | not) | exact else printed end;
 def near($whole): if $whole > 0 and (. / $whole - 1 | fabs) < 0.005 then $whole else null end;
 # The CLI rounds the limit that the engine holds exactly, prints zeros for what
-# has just stopped, and 0 for a network that is not the container's own.
+# has just stopped, and 0 for a network that is not the container\u0027s own.
 def settled($one; $memory): if .printed | not then . else del(.printed)
   | if .pids == 0 then map_values(null) else . end
   | if .memLimit == 0 then .memUsage = null | .memLimit = null else . end
@@ -113,7 +111,26 @@ def settled($one; $memory): if .printed | not then . else del(.printed)
       else near($one.HostConfig.Memory // 0) // near($memory // 0) // . end
   | if $one.HostConfig.NetworkMode // "" | test("^(none|host|container:.*)\\z")
     then .netRxBytes = null | .netTxBytes = null else . end end;
-
+'
+readonly UNPRINTED='def printed: null; def settled($one; $memory): .;'
+readonly ASSEMBLE='# The formulas of docker/cli, cli/command/container/stats_helpers.go.
+def cpu: .cpu_stats as $now | .precpu_stats as $before
+  | (($now.cpu_usage.total_usage // 0) - ($before.cpu_usage.total_usage // 0)) as $used
+  | (($now.system_cpu_usage // 0) - ($before.system_cpu_usage // 0)) as $passed
+  | ($now.online_cpus // ($now.cpu_usage.percpu_usage // [] | length)) as $cores
+  | if ($before.system_cpu_usage // 0) <= 0 or $passed <= 0 or $used < 0 or $cores == 0 then null
+    else $used / $passed * $cores * 100 | percent end;
+def memory: .usage as $usage | if $usage == null then null
+  elif (.stats.total_inactive_file // $usage) < $usage then $usage - .stats.total_inactive_file
+  elif (.stats.inactive_file // $usage) < $usage then $usage - .stats.inactive_file
+  else $usage end | whole;
+def blocks($lower; $upper): .blkio_stats.io_service_bytes_recursive
+  | if . == null then null else [.[] | select(.op[:1] as $first | $first == $lower or $first == $upper) | .value] | add // 0 | whole end;
+def exact: {cpuPercent: cpu, memUsage: (.memory_stats // {} | memory), memLimit: (.memory_stats.limit | whole),
+  netRxBytes: (if .networks then [.networks[].rx_bytes] | add | whole else null end),
+  netTxBytes: (if .networks then [.networks[].tx_bytes] | add | whole else null end),
+  blockReadBytes: blocks("r"; "R"), blockWriteBytes: blocks("w"; "W"), pids: (.pids_stats.current | whole)};
+def sample: if has("cpu_stats") then select((.read // "") | startswith("0001-") | not) | exact else printed end;
 def ports: [(.NetworkSettings.Ports // {}) | to_entries[] | (.key | split("/")) as $inner
   | {containerPort: ($inner[0] | tonumber? // null), proto: ($inner[1] // "tcp")} as $port
   | select($port.containerPort != null)
@@ -124,27 +141,24 @@ def networks: [(.NetworkSettings.Networks // {}) | to_entries[]
 def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destination // "" | text), rw: .RW,
     source: (if .Type == "volume" then .Name // .Source else .Source end | some | text)}] as $mounts
   | $mounts + [(.HostConfig.Tmpfs // {}) | to_entries[]
-      | select(.key as $path | all($mounts[]; .destination != $path))
+      | select(.key as $path | [$mounts[] | select(.destination == $path)] == [])
       | {type: "tmpfs", source: null, destination: (.key | text),
-         rw: (.value // "" | split(",") | any(. == "ro") | not)}] | listed;
-def env($secret): [(.Config.Env // [])[] | split("=") | .[0] as $key
-  | {key: ($key | cut), value: (.[1:] | join("=") | mask($key; $secret))}] | listed;
-def labels($secret): (.Config.Labels // {}) | to_entries | listed
-  | map(.key as $key | .key |= cut | .value |= (tostring | mask($key; $secret))) | from_entries;
+         rw: ([.value // "" | split(",")[] | select(. == "ro")] == [])}] | listed;
 def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
   | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
     then "on-failure:\(.MaximumRetryCount)" else $name end;
 def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
   then null else .ExitCode end;
-def container($seen; $stats; $memory; $secret): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
+def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
   image: (.Config.Image // .ImageName // .Image // "" | text), imageId: (.Image | text),
   state: (.State.Status // $seen.state // ""), status: ($seen.status | some),
-  createdAt: (.Created | time), startedAt: (.State.StartedAt | time), finishedAt: (.State.FinishedAt | time),
+  createdAt: (.Created | time($sure)), startedAt: (.State.StartedAt | time($sure)),
+  finishedAt: (.State.FinishedAt | time($sure)),
   exitCode: exit_code, oomKilled: .State.OOMKilled,
   restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
-  ports: ports, networks: networks, mounts: mounts, env: env($secret),
-  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: labels($secret),
+  ports: ports, networks: networks, mounts: mounts, env: [(.Config.Env // [] | listed)[] | $variables[.]],
+  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: (.Config.Labels // {} | masked_labels),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
     | if . == null then null else settled($one; $memory) end)};
 # What `ps` alone tells of a container that cannot be inspected; podman gives
@@ -161,23 +175,23 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
 ($listing | split("\n") | map(split("\t") | select(length == 5)
   | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})[:$most]) as $seen
 | [inputs | fromjson? | objects] as $answers
-| ($answers | map(select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
-    | {key: (.ID // .Container // .id // .Id // "")[:12], value: sample}) | from_entries) as $stats
+| (reduce ($answers[] | select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
+    | {((.ID // .Container // .id // .Id // "")[:12]): sample}) as $one ({}; . + $one)) as $stats
 | ([$answers[] | select(has("NCPU") or has("host"))][0]) as $info
 | ([$answers[] | select(has("ApiVersion"))][0]) as $version
 | engine($info; $version) as $engine
-| ($inspected[0] // []) as $inspected
-| ([$inspected[] | try (.Config.Env // [] | .[] | split("=")[0]) catch empty,
-    try (.Config.Labels // {} | keys[]) catch empty] | secret_keys) as $secret
-| ($seen | map({key: .id, value: .}) | from_entries) as $by_id
-| ($inspected | map({key: .Id, value: true}) | from_entries) as $known
-| ($errors | split("\n") | map(select(test("no such"; "i")))) as $vanished
+| (($inspected[0] // []) + [$answers[] | select(has("State"))]) as $inspected
+| ([$inspected[] | (try .Config.Env catch null) | arrays[] | strings] | unique | variables) as $variables
+| ([$inspected[] | try (.Created, (.State | .StartedAt, .FinishedAt)) catch empty | strings] | are_times) as $sure
+| (reduce $seen[] as $one ({}; . + {($one.id): $one})) as $by_id
+| (reduce $inspected[] as $one ({}; . + {($one.Id): true})) as $known
+| ([($errors | split("\n"))[], ($answers[].message | strings) | select(test("no such"; "i"))]) as $vanished
 | {hostId: $host_id, hostname: $hostname, agentVersion: $agent_version, reportedAt: $now,
    engine: $engine, marks: {bootId: ($boot_id | some), machineId: ($machine_id | some)},
-   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal; $secret) catch ($by_id[$one.Id] | unreadable)]
-     + [$seen[] | . as $one | select($known[.id] == null and all($vanished[]; contains($one.id) | not)) | unreadable])}
-JQ
-readonly ASSEMBLE
+   containers: ([$inspected[] | . as $one | try container($by_id[$one.Id]; $stats; $engine.memTotal; $variables; $sure) catch ($by_id[$one.Id] | unreadable)]
+     + [$seen[] | . as $one | select($known[.id] == null and ([$vanished[] | select(contains($one.id))] == [])) | unreadable])}
+'
+}
 
 # log TEXT: one line on stderr.
 log() {
@@ -241,7 +255,7 @@ require_server() {
 # missing_tools: a line for each tool that is not here.
 missing_tools() {
   local tool package
-  for tool in "$cli" curl jq gzip flock timeout mktemp; do
+  for tool in "$cli" "${TOOLS[@]}"; do
     command -v "$tool" >/dev/null 2>&1 && continue
     case "$tool" in
       docker) package='the Docker CLI: https://docs.docker.com/engine/install/' ;;
@@ -255,9 +269,7 @@ missing_tools() {
 
 # require_tools: end with the list of what is missing.
 require_tools() {
-  local missing
-  missing="$(missing_tools)"
-  [[ -z "$missing" ]] || { printf '%s\n' "$missing" >&2; exit 2; }
+  hash "$cli" "${TOOLS[@]}" 2>/dev/null || { missing_tools >&2; exit 2; }
 }
 
 # take_lock: end with 75 when another run for this host holds it.
@@ -303,14 +315,29 @@ list_containers() {
   bounded "$cli" ps -a --no-trunc --format '{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.State}}\t{{.Status}}' \
     >"$work/listing" 2>"$work/errors" || code=$?
   [[ "$code" == 0 ]] || engine_failed "$code" ps
-  local id rest
+  # bash searches bytes far faster than characters.
+  local line lines LC_ALL=C
+  mapfile -t lines <"$work/listing"
   ids=() running=()
-  while IFS=$'\t' read -r id rest; do
+  for line in ${lines[@]+"${lines[@]}"}; do
     ((${#ids[@]} < MAX_CONTAINERS)) || { log "only the first $MAX_CONTAINERS containers are reported"; break; }
-    ids+=("$id")
-    [[ "$rest" == *$'\t'Up* && "$rest" != *'(Paused)' ]] && running+=("$id")
-  done <"$work/listing"
+    ids+=("${line%%$'\t'*}")
+    [[ "$line" == *$'\t'Up* && "$line" != *'(Paused)' ]] && running+=("${ids[-1]}")
+  done
   return 0
+}
+
+# ask_socket: about the engine and all containers, in one process on one
+# connection. Returns 1 when nothing answered, as with a closed socket.
+# One that hangs costs only itself; its place is an empty line.
+ask_socket() {
+  {
+    printf 'url = "http://localhost/%s"\n' version info
+    ((${#ids[@]} == 0)) || printf 'url = "http://localhost/containers/%s/json"\n' "${ids[@]}"
+  } >"$work/urls"
+  bounded curl --disable --silent --no-buffer --write-out '\n' --max-time "$(((timeout_s + 2) / 3))" \
+    --unix-socket "$socket" --config "$work/urls" >"$work/told" 2>/dev/null || true
+  IFS= read -r -d '{' _ <"$work/told"
 }
 
 # inspect_containers: all of them in one call; those that vanished are left out.
@@ -318,6 +345,9 @@ inspect_containers() {
   local code=0
   printf '[]' >"$work/inspected"
   : >"$work/errors"
+  : >"$work/told"
+  if [[ -n "$socket" ]] && ask_socket; then return 0; fi
+  socket=''
   ((${#ids[@]} > 0)) || return 0
   bounded "$cli" inspect --type container "${ids[@]}" >"$work/inspected" 2>"$work/errors" || code=$?
   [[ "$code" != 124 && "$code" != 137 ]] || engine_failed "$code" inspect
@@ -327,46 +357,39 @@ inspect_containers() {
   fi
 }
 
-# engine_socket: the unix socket the CLI would use, if this user may.
-engine_socket() {
-  local socket='' context="${DOCKER_CONFIG:-${HOME:-/root}/.docker}/config.json"
-  if [[ "$cli" != *docker || -n "${DOCKER_CONTEXT:-}" ]]; then return 1; fi
+# find_socket: the unix socket the CLI would use, if this user may; else empty.
+find_socket() {
+  local found='' context="${DOCKER_CONFIG:-${HOME:-/root}/.docker}/config.json"
+  socket=''
+  if [[ "$cli" != *docker || -n "${DOCKER_CONTEXT:-}" ]]; then return 0; fi
   case "${DOCKER_HOST:-}" in
-    unix://*) socket="${DOCKER_HOST#unix://}" ;;
-    '') socket=/var/run/docker.sock
+    unix://*) found="${DOCKER_HOST#unix://}" ;;
+    '') found=/var/run/docker.sock
       # Another context may be another engine altogether.
-      if [[ -r "$context" && "$(<"$context")" == *'"currentContext"'* ]]; then return 1; fi ;;
-    *) return 1 ;;
+      if [[ -r "$context" && "$(<"$context")" == *'"currentContext"'* ]]; then return 0; fi ;;
   esac
-  [[ -S "$socket" && -r "$socket" && -w "$socket" ]] || return 1
-  printf '%s' "$socket"
+  [[ ! -S "$found" || ! -r "$found" || ! -w "$found" ]] || socket="$found"
 }
 
-# ask_socket SOCKET: exact counters of all running containers, in one process.
+# sample_socket: exact counters of all running containers, in one process.
 # Without `one-shot` the engine takes two samples itself, as `docker stats` does.
-# Returns 1 when nothing answered: a curl too old for it, or a closed socket.
-ask_socket() {
-  local id number=0 path line sampled=0
-  mkdir "$work/answers"
-  {
-    for path in version info; do
-      printf 'url = "http://localhost/%s"\noutput = "%s/answers/%s"\n' "$path" "$work" "$path"
-    done
-    for id in ${running[@]+"${running[@]}"}; do
-      printf 'url = "http://localhost/containers/%s/stats?stream=false"\noutput = "%s/answers/%d"\n' \
-        "$id" "$work" "$((number += 1))"
-    done
-  } >"$work/urls"
+# Returns 1 when nothing answered, as with a curl too old for it.
+sample_socket() {
+  local path line sampled=0 most="${#running[@]}" LC_ALL=C
+  ((most > 0)) || return 0
+  # curl puts what stands in its braces for #1.
+  printf 'url = "http://localhost/containers/{%s}/stats?stream=false"\noutput = "'"${work//%/%%}"'/sample-#1"\n' \
+    "${running[@]}" >"$work/urls"
   bounded curl --disable --silent --parallel --parallel-immediate --parallel-max 300 --max-time "$timeout_s" \
-    --unix-socket "$1" --config "$work/urls" 2>/dev/null || true
-  for path in "$work/answers"/*; do
+    --unix-socket "$socket" --config "$work/urls" 2>/dev/null || true
+  for path in "$work/sample-"*; do
     [[ -e "$path" ]] || return 1
     # The last line may be cut; a line break keeps it from spoiling the next.
     IFS= read -r line <"$path" || true
     [[ "$line" != *'"cpu_stats"'* ]] || sampled=$((sampled + 1))
     printf '%s\n' "$line"
   done >"$work/answers.jsonl"
-  ((sampled >= number)) || log "the engine gave stats of $sampled of $number running containers within ${timeout_s} s"
+  ((sampled >= most)) || log "the engine gave stats of $sampled of $most running containers within ${timeout_s} s"
 }
 
 # ask_cli: what the CLI prints, rounded; used where no socket can be asked.
@@ -410,8 +433,10 @@ print_podman_stats() {
 
 # collect_stats: answers about the engine and its running containers.
 collect_stats() {
-  local socket
-  if socket="$(engine_socket)" && ask_socket "$socket"; then return 0; fi
+  : >"$work/answers.jsonl"
+  counters="$UNPRINTED"
+  if [[ -n "$socket" ]] && sample_socket; then return 0; fi
+  counters="$PRINTED"
   ask_cli
 }
 
@@ -423,7 +448,8 @@ read_marks() {
   { read -r boot_id </proc/sys/kernel/random/boot_id; } 2>/dev/null || true
   { read -r id </etc/machine-id; } 2>/dev/null || true
   [[ "$id" =~ ^[0-9a-f]{32}$ ]] || return 0
-  machine_id="$(printf 'archnest:%s' "$id" | sha256sum 2>/dev/null)" || true
+  printf 'archnest:%s' "$id" >"$work/mark"
+  machine_id="$(sha256sum "$work/mark" 2>/dev/null)" || true
   machine_id="${machine_id%% *}"
 }
 
@@ -431,15 +457,17 @@ read_marks() {
 collect_report() {
   deadline=$((ends_at - interval_s / 6))
   list_containers
+  find_socket
   inspect_containers
   collect_stats
   read_marks
   deadline="$ends_at"
+  local now
+  TZ=UTC0 printf -v now '%(%Y-%m-%dT%H:%M:%SZ)T' -1
   bounded jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
     --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
     --arg boot_id "$boot_id" --arg machine_id "$machine_id" --argjson most "$MAX_CONTAINERS" --arg agent_version "$AGENT_VERSION" \
-    --arg now "$(TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%SZ)T' -1)" \
-    "$ASSEMBLE" "$work/answers.jsonl" 2>"$work/complaint" || assembly_failed
+    --arg now "$now" "$MASKING$counters$ASSEMBLE" "$work/answers.jsonl" "$work/told" 2>"$work/complaint" || assembly_failed
 }
 
 # assembly_failed: end with why jq made no report.
@@ -477,12 +505,12 @@ is_transient() {
 push_report() {
   local code=0 status
   post "$1" || code=$?
-  status="$(<"$work/status")"
+  read -r status <"$work/status" || true
   if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
     bounded sleep 1 || true
     code=0
     post "$1" || code=$?
-    status="$(<"$work/status")"
+    read -r status <"$work/status" || true
   fi
   if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
     [[ "$code" != 124 && "$code" != 137 ]] || printf 'no answer in time' >"$work/errors"
@@ -503,7 +531,10 @@ reason() {
 
 # make_workspace: a private folder that goes when this shell ends.
 make_workspace() {
-  work="$(mktemp -d "${TMPDIR:-/tmp}/archnest-agent.XXXXXX")"
+  local folder="${TMPDIR:-/tmp}"
+  # In memory what is gathered costs less, and secrets reach no disk.
+  [[ -n "${TMPDIR:-}" || ! -d /dev/shm || ! -w /dev/shm ]] || folder=/dev/shm
+  work="$(mktemp -d "$folder/archnest-agent.XXXXXX")"
   child=''
   trap 'rm -rf "$work"' EXIT
   trap 'kill $child 2>/dev/null || :; exit 143' TERM HUP
@@ -516,7 +547,7 @@ make_workspace() {
 report_once() {
   make_workspace
   collect_report >"$work/report.json"
-  gzip -c "$work/report.json" >"$work/report.json.gz"
+  gzip -9c "$work/report.json" >"$work/report.json.gz"
   push_report "$work/report.json.gz"
 }
 
@@ -564,7 +595,8 @@ check() {
   (list_containers) || exit 4
   list_containers
   printf 'ok: engine answers, %d containers, %d running\n' "${#ids[@]}" "${#running[@]}"
-  if engine_socket >/dev/null; then
+  find_socket
+  if [[ -n "$socket" ]]; then
     printf 'ok: exact counters from the engine socket\n'
   else
     printf 'ok: rounded counters from %s stats (no engine socket to ask)\n' "$cli"
@@ -572,7 +604,7 @@ check() {
   (require_server) || exit 3
   printf 'ok: settings, this host is %s\n' "$host_id"
   collect_report >"$work/report.json"
-  gzip -c "$work/report.json" >"$work/report.json.gz"
+  gzip -9c "$work/report.json" >"$work/report.json.gz"
   push_report "$work/report.json.gz" || code=$?
   [[ "$code" == 0 ]] || exit "$code"
   printf 'ok: server %s took a report of %d bytes\n' "$url" "$(wc -c <"$work/report.json.gz")"

@@ -6,12 +6,14 @@ import os
 import shutil
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 CREATED = "2026-06-20T16:00:00Z"
+NO_FAILURES: Mapping[str, str] = MappingProxyType({})
 
 
 def wrapper(folder: Path, cases: str) -> dict[str, str]:
@@ -87,20 +89,25 @@ def usage(total: int, system: int) -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers what the agent asks the socket; hangs where told."""
+    """Answers what the agent asks the socket; hangs and fails where told."""
 
     protocol_version = "HTTP/1.1"
     server: "SocketServer"
 
     def do_GET(self) -> None:
-        parts = self.path.split("/")
-        if parts[-1].startswith("stats") and parts[2] in self.server.hanging:
+        place = self.path.partition("?")[0].removeprefix("/containers/").strip("/")
+        if place in self.server.hanging or "*" in self.server.hanging:
             self.server.ended.wait(20)
             return
-        answers = {"/version": {"ApiVersion": "1.50", "Version": "28"}, "/info": {"NCPU": 4}}
-        answer = answers[self.path] if self.path in answers else sample(parts[2])
+        identity, _, what = place.partition("/")
+        answers = {"version": {"ApiVersion": "1.50", "Version": "28"}, "info": {"NCPU": 4}}
+        status, answer = 200, answers.get(identity)
+        if place in self.server.failing:
+            status, answer = 500, {"message": self.server.failing[place]}
+        elif answer is None:
+            answer = inspection(int(identity[:12], 16)) if what == "json" else sample(identity)
         body = json.dumps(answer).encode() + b"\n"
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -115,7 +122,8 @@ class Handler(BaseHTTPRequestHandler):
 class SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 400
-    hanging: frozenset[str] = frozenset()
+    hanging: Collection[str] = ()
+    failing: Mapping[str, str] = NO_FAILURES
     ended: threading.Event
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -123,10 +131,16 @@ class SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @contextlib.contextmanager
-def engine_socket(path: Path, hanging: frozenset[str] = frozenset()) -> Iterator[dict[str, str]]:
-    """A socket that gives exact counters; the settings that make the agent ask it."""
+def engine_socket(
+    path: Path, *, hanging: Collection[str] = (), failing: Mapping[str, str] = NO_FAILURES
+) -> Iterator[dict[str, str]]:
+    """A socket that gives exact counters; the settings that make the agent ask it.
+
+    What hangs and what fails, with its message, is named as `ID/json` and
+    `ID/stats`; `*` is everything.
+    """
     with SocketServer(str(path), Handler) as server:
-        server.hanging = hanging
+        server.hanging, server.failing = hanging, failing
         server.ended = threading.Event()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,20 @@ def printed(environ: dict[str, str]) -> dict[str, Any]:
 def by_name(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The containers of a report."""
     return {one["name"]: one for one in report["containers"]}
+
+
+def started(*args: str, environ: dict[str, str], trace: Path) -> tuple[int, int]:
+    """How many processes the script takes and programs they run, itself included, by strace."""
+    calls = "trace=execve,fork,vfork,clone,clone3"
+    command = ["strace", "-f", "-qq", "-e", calls, "-e", "signal=none", "-o", str(trace)]
+    subprocess.run(
+        [*command, "bash", str(SCRIPT), *args],
+        env=environ_of(environ),
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    text = trace.read_text()
+    # Threads are no processes; a call that failed or is told in halves counts once.
+    forks = re.findall(r"(?:fork|clone3?)\((?!.*CLONE_THREAD)", text)
+    return 1 + len(forks), len(re.findall(r"execve(?:\(.*| resumed>.*)= 0", text))

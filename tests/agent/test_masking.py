@@ -23,7 +23,7 @@ TEXTS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), s
 @pytest.fixture(scope="module")
 def definitions() -> str:
     """The masking part of the script's jq program."""
-    command = f'source "{SCRIPT}"; printf %s "${{ASSEMBLE%%# Sizes as*}}"'
+    command = f'source "{SCRIPT}"; printf %s "$MASKING"'
     return subprocess.run(
         ["bash", "-c", command], capture_output=True, check=True, text=True
     ).stdout
@@ -59,6 +59,23 @@ def test_any_text(definitions: str, texts: list[str]) -> None:
 def test_any_entry(definitions: str, entries: list[tuple[str, str]]) -> None:
     told = by_jq(definitions, ".[0] as $key | .[1] | mask($key; [$key] | secret_keys)", entries)
     assert told == [mask_value(key, value) for key, value in entries]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.dictionaries(TEXTS, TEXTS, max_size=4), min_size=20, max_size=50))
+def test_any_labels(definitions: str, labels: list[dict[str, str]]) -> None:
+    told = by_jq(definitions, "masked_labels", labels)
+    assert told == [{key: mask_value(key, one[key]) for key in one} for one in labels]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.lists(TEXTS, max_size=4), min_size=20, max_size=50))
+def test_any_variables(definitions: str, variables: list[list[str]]) -> None:
+    told = by_jq(definitions, ". as $all | variables as $found | [$all[] | $found[.]]", variables)
+    wanted = [one.partition("=") for some in variables for one in some]
+    assert [one for some in told for one in some] == [
+        {"key": key, "value": mask_value(key, value)} for key, _, value in wanted
+    ]
 
 
 def test_a_hostile_text_takes_no_time(definitions: str) -> None:
