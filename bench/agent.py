@@ -142,8 +142,8 @@ def _compared(pairs: list[tuple[Cost, Cost]], of: Callable[[Cost], float]) -> st
 
 
 def _sizes(receiver: Receiver, containers: int) -> str:
-    each = receiver.received * 20 / containers
-    return f"{receiver.received / 1e3:,.1f} KB | {each / 1e3:,.1f} KB"
+    each = f"{receiver.received * 20 / containers:,.0f} B" if containers >= 20 else ""
+    return f"{receiver.received:,} B | {each}"
 
 
 def _faked_row(receiver: Receiver, folder: Path) -> str:
