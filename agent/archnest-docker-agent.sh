@@ -157,7 +157,7 @@ def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, 
   exitCode: exit_code, oomKilled: .State.OOMKilled,
   restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
-  ports: ports, networks: networks, mounts: mounts, env: [(.Config.Env // [] | listed)[] | $variables[.]],
+  ports: ports, networks: networks, mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
   entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: (.Config.Labels // {} | masked_labels),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
     | if . == null then null else settled($one; $memory) end)};

@@ -191,7 +191,7 @@ def test_env_and_labels_are_the_engines_to_the_byte(
         if name == "secrets":
             continue
         told = [f"{one['key']}={one['value']}" for one in reported[name]["env"]]
-        assert told == (config["Env"] or [])
+        assert told == sorted(config["Env"] or [], key=lambda one: one.partition("=")[0])
         assert reported[name]["labels"] == (config["Labels"] or {})
     env = {one["key"]: one["value"] for one in reported["environment"]["env"]}
     assert env["MULTI"] == MULTI_LINE
