@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import asyncssh
 from msgspec import UNSET
 
 from archnest.errors import Conflict, Invalid, NotAvailable, NotFound
@@ -22,10 +21,10 @@ from archnest.ingest import Ingest, masked_picture
 from archnest.model.report import Report
 from archnest.model.source import NewSource, Source, SourceChange, SourceTest
 from archnest.picture import AGENT
-from archnest.sources.connect import Target
+from archnest.sources.connect import Target, shown_host_key
 from archnest.sources.engine import described, watch
 from archnest.sources.failures import SourceFailure, explained
-from archnest.sources.ssh import as_stored, shown_host_key
+from archnest.sources.ssh_address import fingerprint
 from archnest.store.database import Database
 from archnest.store.sources import (
     SourceRecord,
@@ -264,15 +263,15 @@ async def _accepting(record: SourceRecord, fingerprint: str | None) -> SourceRec
         raise Conflict(f"the host key was not accepted: {failure.detail}") from None
 
 
-async def _with_host_key(record: SourceRecord, fingerprint: str | None) -> SourceRecord:
-    if fingerprint is None or record.kind != "docker-ssh":
+async def _with_host_key(record: SourceRecord, accepted: str | None) -> SourceRecord:
+    if accepted is None or record.kind != "docker-ssh":
         return record
     key = await shown_host_key(record.address)
-    shown = key.get_fingerprint()
-    if shown != fingerprint:
-        detail = f"the SSH host shows the key {shown}, and {fingerprint} was to be accepted"
+    shown = fingerprint(key)
+    if shown != accepted:
+        detail = f"the SSH host shows the key {shown}, and {accepted} was to be accepted"
         raise SourceFailure("host-key-changed", detail, shown)
-    return replace(record, host_key=as_stored(key))
+    return replace(record, host_key=key)
 
 
 def _checked(record: SourceRecord) -> SourceRecord:
@@ -290,12 +289,11 @@ def _target(record: SourceRecord) -> Target:
 
 def _shown(poller: _Poller) -> Source:
     record = poller.record
-    accepted = asyncssh.import_public_key(record.host_key) if record.host_key else None
     return Source(
         host_id=record.host_id,
         kind=record.kind,
         **{name: getattr(record, name) for name in _HOW},
-        host_key=accepted.get_fingerprint() if accepted else None,
+        host_key=fingerprint(record.host_key) if record.host_key else None,
         created_at=record.created_at,
         linked=record.linked,
         state=poller.state,

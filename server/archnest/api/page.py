@@ -1,4 +1,4 @@
-"""The page's files, the agent and its installer, held in memory.
+"""The page's files, the agent and its installer, held in memory as they go out.
 
 Only files present at start with a known ending are served, so neither
 dotfiles nor anything placed beside them later can be asked for.
@@ -32,7 +32,6 @@ TYPES = {
 class Asset:
     """One file as it goes out."""
 
-    body: bytes
     compressed: bytes
     content_type: str
     etag: str
@@ -65,7 +64,6 @@ def _is_public(relative: Path) -> bool:
 def _load(path: Path) -> Asset:
     body = path.read_bytes()
     return Asset(
-        body=body,
         compressed=gzip.compress(body, compresslevel=9, mtime=0),
         content_type=TYPES[path.suffix],
         etag=f'"{hashlib.sha256(body).hexdigest()[:20]}"',
@@ -84,10 +82,12 @@ def _route(path: str, asset: Asset) -> Route:
         }
         if matches_etag(request, asset.etag):
             return web.Response(status=304, headers=headers)
-        body = asset.body
+        body = asset.compressed
         if accepts_gzip(request):
             headers["Content-Encoding"] = "gzip"
-            body = asset.compressed
+        else:
+            # Browsers take gzip; what curl asks for are scripts of some KB.
+            body = gzip.decompress(body)
         return web.Response(
             body=body, headers=headers, content_type=asset.content_type, charset="utf-8"
         )

@@ -8,7 +8,6 @@ import ssl
 import aiodocker
 import aiohttp
 import aiohttp.http_exceptions
-import asyncssh
 import msgspec
 
 from archnest.errors import EngineRefused, NotFound, Problem, SourceUnavailable
@@ -85,6 +84,10 @@ def _of_one(error: BaseException) -> SourceFailure | None:
 
 
 def _of_ssh(error: BaseException) -> SourceFailure | None:
+    if not type(error).__module__.startswith("asyncssh"):
+        return None
+    import asyncssh  # it is loaded, else it could not have failed
+
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return SourceFailure("host-key-changed", "the SSH host shows another key than the accepted")
     if isinstance(error, asyncssh.PermissionDenied):
@@ -93,9 +96,8 @@ def _of_ssh(error: BaseException) -> SourceFailure | None:
         )
     if isinstance(error, asyncssh.KeyImportError):
         return SourceFailure("authentication-failed", f"the SSH key cannot be read: {error}")
-    if isinstance(error, asyncssh.Error):
-        return SourceFailure("ssh-failed", printable(f"SSH failed: {error.reason}"))
-    return None
+    assert isinstance(error, asyncssh.Error)
+    return SourceFailure("ssh-failed", printable(f"SSH failed: {error.reason}"))
 
 
 def _of_tls(error: BaseException) -> SourceFailure | None:

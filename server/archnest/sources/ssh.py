@@ -6,8 +6,6 @@ sent, no file of the user's ~/.ssh is read, and no agent is asked.
 
 import asyncio
 import logging
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -15,40 +13,16 @@ import asyncssh
 from aiodocker.ssh import SSHConnector
 
 from archnest.sources.failures import SourceFailure, explained
+from archnest.sources.ssh_address import ssh_address
 
 CONNECT_S = 10.0
 KEEPALIVE_S = 15.0
-DEFAULT_PORT = 22
 MAX_SESSIONS = 8
 """Each request has a session of its own, and sshd takes 10 a connection (MaxSessions)."""
 
 # Each failure reaches the page as its source's error; asyncssh tells of every connection.
 logging.getLogger("aiodocker.ssh").setLevel(logging.CRITICAL)
 logging.getLogger("asyncssh").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class SshAddress:
-    """`user@host:port` in its parts."""
-
-    user: str
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """As aiodocker takes it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ssh://{self.user}@{host}:{self.port}"
-
-
-def ssh_address(text: str) -> SshAddress:
-    """The parts of user@host or user@host:port; raises ValueError for anything else."""
-    form = r"([A-Za-z0-9._-]+)@(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?"
-    match = re.fullmatch(form, text)
-    if match is None or not 0 < int(match[4] or DEFAULT_PORT) < 65536:
-        raise ValueError("the form is user@host or user@host:port")
-    return SshAddress(match[1], match[2] or match[3], int(match[4] or DEFAULT_PORT))
 
 
 class _OnLoop(aiohttp.UnixConnector):
