@@ -13,6 +13,8 @@ let revision = "", etag = "", served = "", staleAfterMs = 90000, heardAt = 0, si
 
 /** Every row in order, until something changes. @type {Row[] | null} */
 let rows = null;
+/** Every host in order, until something changes. @type {import("./types.js").Host[] | null} */
+let hostList = null;
 
 /** What went wrong with the last poll, and when the next comes. @type {{message: string, retryAt: number} | null} */
 export let trouble = null;
@@ -32,9 +34,10 @@ export function agentVersion() {
   return served;
 }
 
-/** Every host by id. */
+/** Every host by id; the same array until something changes. */
 export function allHosts() {
-  return [...hosts.keys()].sort().map((hostId) => /** @type {{host: import("./types.js").Host}} */ (hosts.get(hostId)).host);
+  hostList ??= [...hosts.keys()].sort().map((hostId) => /** @type {{host: import("./types.js").Host}} */ (hosts.get(hostId)).host);
+  return hostList;
 }
 
 /** @param {string} hostId */
@@ -81,7 +84,7 @@ export function stop() {
   polling?.stop();
   polling = null;
   hosts.clear();
-  rows = null;
+  rows = hostList = null;
   revision = etag = "";
   trouble = null;
   loaded = false;
@@ -110,7 +113,7 @@ async function refresh(signal) {
 
 /** @param {import("./types.js").Changes} changes */
 function apply(changes) {
-  rows = null;
+  rows = hostList = null;
   revision = changes.revision;
   staleAfterMs = changes.staleAfterMs;
   served = changes.agentVersion;
@@ -132,7 +135,7 @@ function rowsOf(host, containers) {
     const name = `${host.hostId}/${container.name || container.id}`;
     const before = times.get(name) ?? 0;
     times.set(name, before + 1);
-    return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)) };
+    return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)), text: "" };
   }).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
@@ -141,7 +144,7 @@ function noticeSilence() {
   const now = heardAt > 0 && serverNow() - heardAt > staleAfterMs;
   if (now === silent) return false;
   silent = now;
-  rows = null;
+  rows = hostList = null;
   for (const entry of hosts.values()) {
     entry.rows = rowsOf(entry.host, entry.rows.map((row) => row.container));
   }

@@ -150,5 +150,6 @@
  * @property {Host} host
  * @property {ContainerRow} container
  * @property {import("./state.js").Standing} standing
+ * @property {string} text what is searched; put together when it is first wanted
  */
 export {};

@@ -45,13 +45,13 @@ def test_every_row_says_name_host_image_state_cpu_memory_ports_and_actions(
     ]  # fmt: skip
     expect(row.locator("[data-column=host]")).to_have_text("nas")
     expect(row.locator("[data-column=image] .tag")).to_have_text("1.27")
-    expect(row.locator("[data-column=image] bdi").first).to_have_text("registry.lan:5000/shop/web")
+    expect(row.locator("[data-column=image] bdi")).to_have_text("registry.lan:5000/shop/web")
     expect(row.locator("[data-column=state]")).to_contain_text("running")
     expect(row.locator("[data-column=cpu]")).to_have_text("250 % of 4 cores")
     expect(row.locator("[data-column=cpu] .meter")).to_have_attribute("title", "250 % of 4 cores, 62.5 % of the host. 100 % is one core fully used, as docker stats counts.")  # fmt: skip  # noqa: E501
     expect(row.locator("[data-column=memory]")).to_have_text("200 MiB of 400 MiB")
-    bar = row.locator("[data-column=memory] .bar span")
-    assert bar.evaluate("(node) => node.style.width") == "50%"
+    bar = row.locator("[data-column=memory] .bar")
+    assert bar.evaluate("(node) => node.style.backgroundSize") == "50% 100%"
     expect(row.get_by_role("link", name="8080→80")).to_have_attribute(
         "href", "http://nas.lan:8080/"
     )
@@ -234,3 +234,31 @@ def test_containers_that_share_a_name_are_all_shown(admin_page: Page, site: Site
     expect(admin_page.get_by_text("4 of 4 containers")).to_be_visible()
     expect(row_of(admin_page, "web")).to_have_count(2)
     expect(row_of(admin_page, "a" * 12)).to_be_visible()
+
+
+def test_a_row_that_served_another_container_says_nothing_of_it(
+    admin_page: Page, site: Site
+) -> None:
+    # Cloned machines: the same id and ports on both hosts.
+    twin = container("web", id="c" * 64, image="nginx@sha256:" + "a" * 64)
+    site.push("nas", twin, hostname=None)
+    site.push("pi", {**twin, "image": "nginx:1.28", "stats": None, "health": None}, hostname=None)
+    search = admin_page.get_by_role("searchbox")
+    says = {
+        "nas": ("nginx sha256:", "1.40 %", "healthy"),
+        "pi": ("nginx 1.28", "—", "running"),
+    }
+    for host in ("nas", "pi", "nas", "pi"):
+        search.fill(f"host:{host}")
+        row = row_of(admin_page, "web")
+        expect(row.locator("[data-column=host]")).to_have_text(host)
+        image, cpu, state = says[host]
+        assert row.locator(".image").evaluate(
+            "(node) => [...node.children].map((one) => one.textContent).join(' ')"
+        ).startswith(image)
+        expect(row.locator("[data-column=cpu]")).to_contain_text(cpu)
+        expect(row.locator("[data-column=state]")).to_have_text(state)
+        link = row.get_by_role("link", name="8080→80")
+        expect(link).to_have_attribute("href", f"http://{host}:8080/")
+        name = row.get_by_role("link", name="web")
+        expect(name).to_have_attribute("href", f"#/hosts/{host}/containers/web")

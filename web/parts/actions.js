@@ -112,7 +112,8 @@ function menuButton(row, actions) {
 export function updateActions(node, row, direct) {
   const now = progress.get(row.key);
   const actions = offered(row);
-  const state = `${row.container.id} ${row.container.state} ${actions ? actions.join() : "none"} ${now ? `${now.kind} ${now.text} ${now.detail}` : ""}`;
+  // The buttons act on this row, whichever one the node served before.
+  const state = `${row.key} ${row.container.id} ${row.container.state} ${actions ? actions.join() : "none"} ${now ? `${now.kind} ${now.text} ${now.detail}` : ""}`;
   if (node.dataset["actions"] === state) return;
   node.dataset["actions"] = state;
   const said = now ? h("span", { class: "progress", "data-kind": now.kind, role: "status", title: now.detail || null }, now.text) : null;

@@ -1,9 +1,10 @@
 /** Which rows a list shows and in which order; kept still while a person is at them. */
 import { COLUMNS } from "./columns.js";
-import { matcher, projectOf } from "./search.js";
+import { matcher, narrows, projectOf } from "./search.js";
 
 /** @typedef {import("../types.js").Row} Row */
 /** @typedef {import("./table.js").Line<Row>} Line */
+/** @typedef {{key: string, item: Row}} RowLine */
 /** @typedef {{host: string, query: string, filters: Set<string>, sort: string, descending: boolean, group: string}} Wishes */
 
 export const GROUPS = [["none", "No groups"], ["host", "By host"], ["project", "By compose project"], ["image", "By image"]];
@@ -21,7 +22,8 @@ export class Arrangement {
     this.waiting = 0;
     this.sortedBy = "";
     this.sortedFrom = /** @type {Row[]} */ ([]);
-    this.sorted = /** @type {Row[]} */ ([]);
+    this.sorted = /** @type {RowLine[]} */ ([]);
+    this.last = { of: this.sorted, host: "", query: "", found: this.sorted };
   }
 
   /**
@@ -30,15 +32,24 @@ export class Arrangement {
    * @param {boolean} mayMove false keeps every line where it is, and only brings it up to date
    */
   update(all, wishes, mayMove) {
-    const inHost = wishes.host ? (/** @type {Row} */ row) => row.host.hostId === wishes.host : () => true;
-    const fits = matcher(wishes.query);
-    const found = this.inOrder(all, wishes).filter((row) => inHost(row) && fits(row));
-    const rows = wishes.filters.size ? found.filter((row) => wishes.filters.has(row.standing.filter)) : found;
-    const lines = grouped(rows, GROUP_OF[wishes.group]);
+    const found = this.found(all, wishes);
+    const shown = wishes.filters.size ? found.filter(({ item }) => wishes.filters.has(item.standing.filter)) : found;
+    const lines = grouped(shown, GROUP_OF[wishes.group]);
     this.waiting = 0;
     if (mayMove || this.lines.length === 0) this.lines = lines;
     else this.keep(all, lines);
-    return { found, rows };
+    return { found, shown };
+  }
+
+  /** What is of the host and fits the query, in order; whoever types on has fewer to look through. @param {Row[]} all @param {Wishes} wishes */
+  found(all, wishes) {
+    const { host, query } = wishes;
+    const of = this.inOrder(all, wishes), { last } = this;
+    const among = last.of === of && last.host === host && narrows(last.query, query) ? last.found : of;
+    const fits = matcher(query);
+    const found = among.filter(({ item }) => (!host || item.host.hostId === host) && fits(item));
+    this.last = { of, host, query, found };
+    return found;
   }
 
   /** Sorted once for as long as rows and column stay; what is typed only filters. @param {Row[]} all @param {Wishes} wishes */
@@ -47,10 +58,10 @@ export class Arrangement {
     if (all !== this.sortedFrom || by !== this.sortedBy) {
       const value = COLUMNS.find((column) => column.id === sort)?.value ?? ((row) => row.standing.rank);
       const sign = descending ? -1 : 1;
-      const keyed = all.map((row) => ({ row, value: value(row) }));
+      const keyed = all.map((row) => ({ line: { key: row.key, item: row }, value: value(row) }));
       // Stable: rows that are equal here stay by host and name.
       keyed.sort((a, b) => (a.value < b.value ? -sign : a.value > b.value ? sign : 0));
-      this.sorted = keyed.map(({ row }) => row);
+      this.sorted = keyed.map(({ line }) => line);
       [this.sortedFrom, this.sortedBy] = [all, by];
     }
     return this.sorted;
@@ -69,20 +80,20 @@ export class Arrangement {
   }
 }
 
-/** @param {Row[]} rows @param {((row: Row) => string) | undefined} group @returns {Line[]} */
-function grouped(rows, group) {
-  if (!group) return rows.map((row) => ({ key: row.key, item: row }));
-  const groups = /** @type {Map<string, Row[]>} */ (new Map());
-  for (const row of rows) {
-    const name = group(row);
+/** @param {RowLine[]} lines @param {((row: Row) => string) | undefined} group @returns {Line[]} */
+function grouped(lines, group) {
+  if (!group) return lines;
+  const groups = /** @type {Map<string, RowLine[]>} */ (new Map());
+  for (const line of lines) {
+    const name = group(line.item);
     const members = groups.get(name);
-    if (members) members.push(row);
-    else groups.set(name, [row]);
+    if (members) members.push(line);
+    else groups.set(name, [line]);
   }
-  const machines = (/** @type {Row[]} */ members) => (group === GROUP_OF["host"] ? members[0]?.host.conflict?.length : 0);
+  const machines = (/** @type {RowLine[]} */ members) => (group === GROUP_OF["host"] ? members[0]?.item.host.conflict?.length : 0);
   return [...groups].flatMap(([name, members]) => [
-    { key: `group/${name}`, heading: name, doubt: machines(members) ? `${machines(members)} machines with this name` : "", count: members.length, trouble: members.filter((row) => row.standing.rank <= WORST).length },
-    ...members.map((row) => ({ key: row.key, item: row })),
+    { key: `group/${name}`, heading: name, doubt: machines(members) ? `${machines(members)} machines with this name` : "", count: members.length, trouble: members.filter(({ item }) => item.standing.rank <= WORST).length },
+    ...members,
   ]);
 }
 

@@ -21,10 +21,10 @@ export class Chips {
     this.changed();
   }
 
-  /** @param {import("../types.js").Row[]} rows */
-  update(rows) {
+  /** @param {{item: import("../types.js").Row}[]} lines */
+  update(lines) {
     const counts = /** @type {Record<string, number>} */ ({});
-    for (const row of rows) counts[row.standing.filter] = (counts[row.standing.filter] ?? 0) + 1;
+    for (const { item } of lines) counts[item.standing.filter] = (counts[item.standing.filter] ?? 0) + 1;
     for (const [id, { node, count }] of this.chips) {
       setText(count, String(counts[id] ?? 0));
       setAttribute(node, "aria-pressed", String(this.chosen.has(id)));

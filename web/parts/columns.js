@@ -14,7 +14,7 @@ import { projectOf } from "./search.js";
 /** @typedef {import("../types.js").Row} Row */
 /** @typedef {import("./table.js").Column<Row> & {usual: boolean, biggestFirst?: boolean, value?: (row: Row) => string | number}} ListColumn */
 
-const PORTS_SHOWN = 3;
+const PORTS_SHOWN = 2;
 
 /** Hash of a container's tab. @param {Row} row */
 export function containerHash(row) {
@@ -26,10 +26,15 @@ function textCell(className = "") {
   return () => h("span", { class: className });
 }
 
+/** Text that a container or an agent chose: like `foreign`, without an element more in each row. @param {"a" | "span"} name @param {string} className */
+function foreignCell(name, className = "") {
+  return () => h(name, { class: className, dir: "auto" });
+}
+
 /** @param {HTMLElement} node @param {string} text */
 function updateForeign(node, text) {
   if (node.textContent === text) return;
-  fill(node, foreign(text));
+  node.textContent = text;
   setAttribute(node, "title", text);
 }
 
@@ -60,17 +65,19 @@ function updateName(node, row) {
 
 /** @param {HTMLElement} node @param {Row} row */
 function updateImage(node, row) {
-  if (node.title === row.container.image) return;
+  if (node.title === row.container.image && node.firstChild) return;
   const { name, tag, digest } = imageParts(row.container.image);
   node.title = row.container.image;
-  fill(node, foreign(name), tag ? h("span", { class: "tag" }, foreign(tag)) : null, digest ? h("span", { class: "tag" }, foreign(digest.slice(0, 19))) : null);
+  fill(node, foreign(name), tag ? h("span", { class: "tag", dir: "auto" }, tag) : null, digest ? h("span", { class: "tag digest", dir: "auto" }, digest.slice(0, 19)) : null);
 }
 
 /** @param {HTMLElement} node @param {Row} row */
 function updateId(node, row) {
   const { id, name } = row.container;
-  if (node.dataset["id"] === id) return;
-  node.dataset["id"] = id;
+  // The button names the container: a row's nodes may serve another one with the same id on another host.
+  const state = `${id} ${name}`;
+  if (node.dataset["id"] === state) return;
+  node.dataset["id"] = state;
   fill(node, h("code", { title: id }, foreign(shortId(id))), copyButton(id, `the full id of ${name || shortId(id)}`));
 }
 
@@ -78,7 +85,7 @@ function updateId(node, row) {
 function updatePorts(node, row) {
   const ports = row.container.ports;
   const texts = ports ? portTexts(ports) : null;
-  const state = `${row.host.hostname}|${texts?.join() ?? "—"}`;
+  const state = `${row.host.hostId}|${row.host.hostname}|${texts?.join() ?? "—"}`;
   if (node.dataset["state"] === state) return;
   node.dataset["state"] = state;
   node.title = texts?.join(", ") ?? "Not reported by this source";
@@ -97,9 +104,9 @@ function uptime({ container, host, standing }) {
 /** @type {ListColumn[]} */
 export const COLUMNS = [
   { id: "name", title: "Name", usual: true, sortable: true, value: (row) => row.container.name || row.container.id,
-    make: () => h("a", { class: "name" }), update: updateName },
+    make: foreignCell("a", "name"), update: updateName },
   { id: "host", title: "Host", usual: true, sortable: true, value: (row) => row.host.hostId,
-    make: textCell("host"), update: (node, row) => updateForeign(node, row.host.hostId) },
+    make: foreignCell("span", "host"), update: (node, row) => updateForeign(node, row.host.hostId) },
   { id: "image", title: "Image", usual: true, sortable: true, value: (row) => row.container.image,
     make: textCell("image"), update: updateImage },
   { id: "state", title: "State", usual: true, sortable: true, value: (row) => row.standing.rank,
@@ -120,11 +127,11 @@ export const COLUMNS = [
   { id: "restarts", title: "Restarts", usual: false, sortable: true, value: (row) => row.container.restartCount ?? -1,
     biggestFirst: true, make: textCell("num"), update: (node, row) => setText(node, String(row.container.restartCount ?? "—")) },
   { id: "networks", title: "Networks", usual: false, sortable: true, value: (row) => (row.container.networks ?? []).map((one) => one.name).join(),
-    make: textCell(), update: (node, row) => updateForeign(node, row.container.networks ? row.container.networks.map((one) => one.name).join(", ") || "none" : "—") },
+    make: foreignCell("span"), update: (node, row) => updateForeign(node, row.container.networks ? row.container.networks.map((one) => one.name).join(", ") || "none" : "—") },
   { id: "created", title: "Created", usual: false, sortable: true, value: (row) => row.container.createdAt ?? "",
     make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
   { id: "project", title: "Project", usual: false, sortable: true, value: projectOf,
-    make: textCell(), update: (node, row) => updateForeign(node, projectOf(row) || "none") },
+    make: foreignCell("span"), update: (node, row) => updateForeign(node, projectOf(row) || "none") },
   { id: "id", title: "Id", usual: false, make: textCell("id"), update: updateId },
   { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
   { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },

@@ -23,23 +23,29 @@ export class HostChoice {
     this.note = h("p", { class: "host-note" }, this.text, this.forgetButton);
     this.conflict = h("p", { class: "conflict", hidden: true });
     this.drawn = "";
+    this.drawnFrom = /** @type {Host[] | null} */ (null);
   }
 
   /** @param {string} hostId empty for all */
   update(hostId) {
     this.hostId = hostId;
     const hosts = store.allHosts();
+    if (hosts !== this.drawnFrom) this.drawOptions(hosts);
+    this.select.value = hostId;
+    this.drawNote();
+  }
+
+  /** @param {Host[]} hosts */
+  drawOptions(hosts) {
+    this.drawnFrom = hosts;
     const options = [{ value: "", text: `All hosts (${hosts.length})` }, ...hosts.map((host) => ({
       value: host.hostId,
       text: `${host.hostId} · ${SOURCES[host.source] ?? host.source}${store.isSilent(host) ? " · stale" : ""}${host.conflict ? " · conflict" : ""}`,
     }))];
     const state = JSON.stringify(options);
-    if (this.drawn !== state) {
-      this.drawn = state;
-      fill(this.select, options.map(({ value, text }) => h("option", { value }, text)));
-    }
-    this.select.value = hostId;
-    this.drawNote();
+    if (this.drawn === state) return;
+    this.drawn = state;
+    fill(this.select, options.map(({ value, text }) => h("option", { value }, text)));
   }
 
   /** How current the chosen host is, or which hosts are not. */

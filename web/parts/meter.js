@@ -3,7 +3,7 @@ import { h, setAttribute, setText } from "../dom.js";
 
 /** @param {string} kind names the colour */
 export function meter(kind) {
-  return h("span", { class: "meter", "data-kind": kind }, h("span", { class: "figure" }), h("span", { class: "bar", "aria-hidden": "true" }, h("span", {})), " ", h("span", { class: "of" }));
+  return h("span", { class: "meter", "data-kind": kind }, h("span", { class: "figure" }), h("span", { class: "bar", "aria-hidden": "true" }), " ", h("span", { class: "of" }));
 }
 
 /**
@@ -15,8 +15,8 @@ export function updateMeter(node, { text, share, title, of }) {
   setText(/** @type {HTMLElement} */ (figure), text);
   setText(/** @type {HTMLElement} */ (whole), of);
   setAttribute(node, "title", title);
-  const fillBar = /** @type {HTMLElement} */ (bar?.firstElementChild);
-  const width = share == null ? "0%" : `${Math.min(100, Math.max(0, share * 100)).toFixed(1)}%`;
-  if (fillBar.style.width !== width) fillBar.style.setProperty("width", width);
+  const part = /** @type {HTMLElement} */ (bar);
+  const size = `${Number(Math.min(100, Math.max(0, (share ?? 0) * 100)).toFixed(1))}% 100%`;
+  if (part.style.backgroundSize !== size) part.style.setProperty("background-size", size);
   setAttribute(node, "data-share", share == null ? "none" : share > 0.9 ? "high" : "normal");
 }

@@ -1,5 +1,5 @@
 /** A container's ports; those a browser may open are links. */
-import { foreign, h } from "../dom.js";
+import { h } from "../dom.js";
 import { portText, portTexts } from "../format.js";
 
 const LOCAL = /^(127\.|::1$)/;
@@ -27,8 +27,7 @@ export function portList(ports, host) {
   return portTexts(ports).map((text) => {
     const port = ports.find((one) => portText(one) === text && !shown.has(one));
     const link = port ? portLink(port, host) : null;
-    const content = foreign(text);
-    return link === null ? h("span", { class: "port" }, content)
-      : h("a", { class: "port", href: link, target: "_blank", rel: "noopener noreferrer", title: `Open ${link}` }, content);
+    return link === null ? h("span", { class: "port", dir: "auto" }, text)
+      : h("a", { class: "port", dir: "auto", href: link, target: "_blank", rel: "noopener noreferrer", title: `Open ${link}` }, text);
   });
 }

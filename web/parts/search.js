@@ -6,20 +6,15 @@
 
 /** @typedef {import("../types.js").Row} Row */
 
-const cache = /** @type {WeakMap<import("../types.js").ContainerRow, string>} */ (new WeakMap());
-
 /** @param {Row} row */
 function haystack(row) {
-  let text = cache.get(row.container);
-  if (text === undefined) {
-    const { container, host } = row;
-    const labels = Object.entries(container.labels ?? {}).map(([key, value]) => `${key}=${value}`);
-    const ports = (container.ports ?? []).flatMap((port) => [port.hostPort ?? "", port.containerPort]);
-    const networks = (container.networks ?? []).map((network) => `${network.name} ${network.ip ?? ""}`);
-    text = [container.name, container.image, host.hostId, host.hostname ?? "", container.id, ...labels, ...ports, ...networks].join("\n").toLowerCase();
-    cache.set(container, text);
-  }
-  return text;
+  if (row.text) return row.text;
+  const { container, host } = row;
+  const labels = Object.entries(container.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const ports = (container.ports ?? []).flatMap((port) => [port.hostPort ?? "", port.containerPort]);
+  const networks = (container.networks ?? []).map((network) => `${network.name} ${network.ip ?? ""}`);
+  row.text = [container.name, container.image, host.hostId, host.hostname ?? "", container.id, ...labels, ...ports, ...networks].join("\n").toLowerCase();
+  return row.text;
 }
 
 let preparing = false;
@@ -68,15 +63,28 @@ const PLACES = {
   }),
 };
 
+/** @param {string} query */
+function wordsOf(query) {
+  return query.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
+    const colon = word.indexOf(":");
+    const name = word.slice(0, Math.max(0, colon)), wanted = word.slice(colon + 1);
+    return { word, wanted, place: Object.hasOwn(PLACES, name) && wanted ? PLACES[name] : undefined };
+  });
+}
+
 /** @param {string} query @returns {(row: Row) => boolean} */
 export function matcher(query) {
-  const tests = query.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
-    const colon = word.indexOf(":");
-    const name = word.slice(0, Math.max(0, colon));
-    const place = Object.hasOwn(PLACES, name) ? PLACES[name] : undefined;
-    const wanted = word.slice(colon + 1);
-    if (place && wanted) return (/** @type {Row} */ row) => place(row, wanted);
-    return (/** @type {Row} */ row) => haystack(row).includes(word);
-  });
+  const tests = wordsOf(query).map(({ word, wanted, place }) =>
+    place ? (/** @type {Row} */ row) => place(row, wanted) : (/** @type {Row} */ row) => haystack(row).includes(word));
   return (row) => tests.every((test) => test(row));
+}
+
+/**
+ * Whether what fits `after` is among what fits `before`, as when one types on.
+ * A place may look for the whole word, so `port:80` says nothing of `port:8080`.
+ * @param {string} before @param {string} after
+ */
+export function narrows(before, after) {
+  const later = wordsOf(after);
+  return wordsOf(before).every(({ word, place }) => later.some((one) => one.word === word || (!place && !one.place && one.word.includes(word))));
 }

@@ -1,7 +1,8 @@
 /**
  * A table of any length that holds only the rows in view. Rows are kept by
  * key, so an update touches what differs and loses neither focus nor
- * selection.
+ * selection; the nodes of rows that leave serve those that come, which costs
+ * a fraction of making them.
  */
 import { fill, h, setAttribute } from "../dom.js";
 
@@ -20,14 +21,31 @@ import { fill, h, setAttribute } from "../dom.js";
  * @typedef {{key: string, item: T} | {key: string, heading: string, count: number, trouble: number, doubt: string}} Line
  */
 
+/**
+ * @template T
+ * @typedef {{node: HTMLElement, cells: HTMLElement[], line: Line<T> | null, index: number}} Shown
+ */
+
+/** Rows beyond the edges, so that scrolling meets none that is bare. */
 const OVERSCAN = 8;
+const SOON_MS = 100;
+const HOVERS = matchMedia("(hover: hover)");
 
 /** @template T */
 export class Table {
-  /** @param {{label: string, onSort: (id: string) => void, isDim: (item: T) => boolean}} options a dim row is not of now */
-  constructor({ label, onSort, isDim }) {
+  /**
+   * @param {object} options
+   * @param {string} options.label
+   * @param {(id: string) => void} options.onSort
+   * @param {(item: T) => boolean} options.isDim a dim row is not of now
+   * @param {HTMLElement} options.around scrolls where the table itself does not: on a phone
+   */
+  constructor({ label, onSort, isDim, around }) {
     this.onSort = onSort;
     this.isDim = isDim;
+    this.around = around;
+    this.scrolls = true;
+    this.pressed = false;
     this.head = h("div", { role: "row", class: "row head", "aria-rowindex": "1" });
     this.body = h("div", { role: "rowgroup", class: "rows" });
     this.node = h("div", { role: "table", class: "table", "aria-label": label, tabindex: "0" },
@@ -36,14 +54,34 @@ export class Table {
     this.columns = [];
     /** @type {Line<T>[]} */
     this.lines = [];
-    /** @type {Map<string, {node: HTMLElement, cells: HTMLElement[], line: Line<T> | null}>} */
+    /** @type {Map<string, Shown<T>>} */
     this.shown = new Map();
-    this.node.addEventListener("scroll", () => this.draw(), { passive: true });
-    new ResizeObserver(() => {
-      this.height = this.rowHeight();
-      this.draw();
-    }).observe(this.node);
+    /** Rows that nothing needs now. @type {Shown<T>[]} */
+    this.spare = [];
     this.height = 40;
+    this.seen = 0;
+    this.beyond = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    for (const place of [this.node, around]) place.addEventListener("scroll", () => this.draw(), { passive: true });
+    const resized = new ResizeObserver(() => this.measure());
+    for (const place of [this.node, around]) resized.observe(place);
+    this.body.addEventListener("pointerdown", () => { this.pressed = true; });
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { this.pressed = false; });
+  }
+
+  /** What the style sheet says for this width: who scrolls, and how high a row is. */
+  measure() {
+    const style = getComputedStyle(this.node);
+    this.scrolls = style.overflowY !== "visible";
+    this.height = Number.parseFloat(style.getPropertyValue("--row-height")) || 40;
+    // While it is hidden it keeps the size that it will have again.
+    this.seen = (this.scrolls ? this.node : this.around).clientHeight || this.seen;
+    this.draw();
+  }
+
+  /** How many pixels of the rows are above the view. */
+  get above() {
+    if (this.scrolls) return this.node.scrollTop;
+    return Math.max(0, this.around.getBoundingClientRect().top - this.body.getBoundingClientRect().top);
   }
 
   /** Whether a pointer, the focus or a selection is on a row, so that nothing may move. */
@@ -52,7 +90,8 @@ export class Table {
   }
 
   get isPointedAt() {
-    return this.body.matches(":hover");
+    // After a touch, what was touched counts as hovered until the next one.
+    return HOVERS.matches ? this.body.matches(":hover") : this.pressed;
   }
 
   get isSelected() {
@@ -68,6 +107,7 @@ export class Table {
       this.node.style.setProperty("--columns", columns.map((column) => `var(--w-${column.id})`).join(" "));
       this.body.replaceChildren();
       this.shown.clear();
+      this.spare = [];
       fill(this.head, columns.map((column) => this.heading(column)));
     }
     this.columns.forEach((column, index) => {
@@ -89,37 +129,44 @@ export class Table {
   setLines(lines) {
     this.lines = lines;
     setAttribute(this.node, "aria-rowcount", String(lines.length + 1));
-    this.draw();
+    // First what is seen: whoever types waits for nothing else.
+    this.draw(0);
+    clearTimeout(this.beyond);
+    this.beyond = setTimeout(() => this.draw(), SOON_MS);
   }
 
-  /** Put the rows in view, and only those, where they belong. */
-  draw() {
-    const height = this.height;
+  /** Put the rows in view, and only those, where they belong. @param {number} beyond how many rows more on either side */
+  draw(beyond = OVERSCAN) {
+    const { height, above } = this;
     this.body.style.setProperty("height", `${this.lines.length * height}px`);
-    const top = this.node.scrollTop;
-    const first = Math.max(0, Math.floor(top / height) - OVERSCAN);
-    const last = Math.min(this.lines.length, Math.ceil((top + this.node.clientHeight) / height) + OVERSCAN);
-    const wanted = new Set();
-    const nodes = [];
-    for (let index = first; index < last; index += 1) {
-      const line = /** @type {Line<T>} */ (this.lines[index]);
-      wanted.add(line.key);
-      nodes.push(this.place(line, index, height));
-    }
+    const first = Math.max(0, Math.floor(above / height) - beyond);
+    const last = Math.min(this.lines.length, Math.ceil((above + this.seen) / height) + beyond);
+    const wanted = this.lines.slice(first, last);
+    this.release(new Set(wanted.map((line) => line.key)));
+    this.order(wanted.map((line, offset) => this.place(line, first + offset)));
+    for (const { node } of this.spare) node.remove();
+  }
+
+  /**
+   * Let go of the rows that leave; what is spare is used in the order of the
+   * page, so that few move. A row that has the focus stays, or the keyboard
+   * would lose its place.
+   * @param {Set<string>} wanted
+   */
+  release(wanted) {
     for (const [key, row] of this.shown) {
       if (wanted.has(key)) continue;
       const hadFocus = row.node.contains(document.activeElement);
       const index = hadFocus ? this.lines.findIndex((line) => line.key === key) : -1;
-      // A row that has the focus stays, so that the keyboard does not lose its place.
       if (index >= 0) {
-        this.place(/** @type {Line<T>} */ (this.lines[index]), index, height);
+        this.place(/** @type {Line<T>} */ (this.lines[index]), index);
         continue;
       }
-      row.node.remove();
-      this.shown.delete(key);
       if (hadFocus) this.node.focus({ preventScroll: true });
+      this.shown.delete(key);
+      this.spare.push(row);
     }
-    this.order(nodes);
+    this.spare.sort((a, b) => a.index - b.index);
   }
 
   /**
@@ -140,28 +187,34 @@ export class Table {
     });
   }
 
-  rowHeight() {
-    return Number.parseFloat(getComputedStyle(this.node).getPropertyValue("--row-height")) || 40;
-  }
-
-  /** @param {Line<T>} line @param {number} index @param {number} height @returns {Element} */
-  place(line, index, height) {
+  /** @param {Line<T>} line @param {number} index @returns {Element} */
+  place(line, index) {
     let row = this.shown.get(line.key);
     if (!row) {
-      row = { node: h("div", { role: "row", class: "item" in line ? "row" : "row group" }), cells: [], line: null };
+      row = this.rowFor(line);
       this.shown.set(line.key, row);
-      if ("item" in line) this.fillRow(row);
-      this.body.append(row.node);
     }
+    row.index = index;
     if (row.line !== line) {
       this.update(row, line);
       setAttribute(row.node, "data-dim", "item" in line && this.isDim(line.item) ? "" : null);
       row.line = line;
     }
     setAttribute(row.node, "aria-rowindex", String(index + 2));
-    const transform = `translateY(${index * height}px)`;
+    const transform = `translateY(${index * this.height}px)`;
     if (row.node.style.transform !== transform) row.node.style.setProperty("transform", transform);
     return row.node;
+  }
+
+  /** A row of the same kind that is spare, or a new one. @param {Line<T>} line @returns {Shown<T>} */
+  rowFor(line) {
+    const isItem = "item" in line;
+    const place = this.spare.findIndex((one) => one.cells.length > 0 === isItem);
+    const [old] = place < 0 ? [] : this.spare.splice(place, 1);
+    if (old) return old;
+    const row = { node: h("div", { role: "row", class: isItem ? "row" : "row group" }), cells: [], line: null, index: 0 };
+    if (isItem) this.fillRow(row);
+    return row;
   }
 
   /** @param {{node: HTMLElement, cells: HTMLElement[]}} row */

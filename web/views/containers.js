@@ -35,7 +35,7 @@ class ContainersView {
     this.filters = /** @type {Set<string>} */ (new Set());
     this.settings = prefs.read("containers", USUAL);
     this.arrangement = new Arrangement();
-    this.table = /** @type {Table<Row>} */ (new Table({ label: "Containers", onSort: (column) => this.sortBy(column), isDim: (row) => !row.standing.current }));
+    this.table = /** @type {Table<Row>} */ (new Table({ label: "Containers", onSort: (column) => this.sortBy(column), isDim: (row) => !row.standing.current, around: panel }));
     this.hosts = new HostChoice((host) => { this.host = host; this.change(); });
     this.chips = new Chips(this.filters, () => this.change());
     this.summaryText = h("span", { role: "status" });
@@ -101,11 +101,11 @@ class ContainersView {
     this.hosts.update(this.host);
     const { sort, descending, group } = this.settings;
     [this.groups.value, this.sorts.value] = [group, sort];
-    const { found, rows } = this.arrangement.update(store.allRows(), { host: this.host, query: this.query, filters: this.filters, sort, descending, group }, mayMove);
+    const { found, shown } = this.arrangement.update(store.allRows(), { host: this.host, query: this.query, filters: this.filters, sort, descending, group }, mayMove);
     this.chips.update(found);
     this.table.setColumns(COLUMNS.filter((column) => isWanted(column, this.settings) && (column.id !== "host" || !this.host)), sort, descending);
     this.drawEmpty(this.arrangement.lines.length);
-    this.drawSummary(rows.length);
+    this.drawSummary(shown.length);
     this.table.setLines(this.arrangement.lines);
   }
 
