@@ -1,9 +1,10 @@
 /** What a person chose about the page, kept in this browser. */
+import { inTab, onDevice } from "./keep.js";
 
 /** @template {object} T @param {string} name @param {T} defaults @returns {T} */
 export function read(name, defaults) {
   try {
-    return { ...defaults, ...JSON.parse(localStorage.getItem(`archnest.${name}`) ?? "{}") };
+    return { ...defaults, ...JSON.parse(onDevice.getItem(`archnest.${name}`) ?? "{}") };
   } catch {
     return { ...defaults };
   }
@@ -11,13 +12,13 @@ export function read(name, defaults) {
 
 /** @param {string} name @param {object} value */
 export function write(name, value) {
-  localStorage.setItem(`archnest.${name}`, JSON.stringify(value));
+  onDevice.setItem(`archnest.${name}`, JSON.stringify(value));
 }
 
 /** Like `read`, of what lasts as long as this browser tab. @template {object} T @param {string} name @param {T} defaults @returns {T} */
 export function readHere(name, defaults) {
   try {
-    return { ...defaults, ...JSON.parse(sessionStorage.getItem(`archnest.${name}`) ?? "{}") };
+    return { ...defaults, ...JSON.parse(inTab.getItem(`archnest.${name}`) ?? "{}") };
   } catch {
     return { ...defaults };
   }
@@ -25,7 +26,7 @@ export function readHere(name, defaults) {
 
 /** @param {string} name @param {object} value */
 export function writeHere(name, value) {
-  sessionStorage.setItem(`archnest.${name}`, JSON.stringify(value));
+  inTab.setItem(`archnest.${name}`, JSON.stringify(value));
 }
 
 /** @typedef {"system" | "light" | "dark"} Theme */

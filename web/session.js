@@ -3,11 +3,13 @@
  * when the person ticked "Stay signed in on this device"; never in a cookie.
  */
 
+import { inTab, onDevice } from "./keep.js";
+
 const KEY = "archnest.session";
 
 /** @typedef {{token: string, expiresAt: string, startedAt: number, user: import("./types.js").User}} Stored */
 
-/** @param {Storage} storage @returns {Stored | null} */
+/** @param {typeof inTab} storage @returns {Stored | null} */
 function read(storage) {
   try {
     const stored = JSON.parse(storage.getItem(KEY) ?? "null");
@@ -17,10 +19,10 @@ function read(storage) {
   }
 }
 
-let current = read(sessionStorage);
+let current = read(inTab);
 /** Where the session is kept; another tab of the same browser may keep another one. */
-let kept = current ? sessionStorage : localStorage;
-current ??= read(localStorage);
+let kept = current ? inTab : onDevice;
+current ??= read(onDevice);
 
 const listeners = /** @type {Set<(ended: boolean) => void>} */ (new Set());
 
@@ -40,15 +42,15 @@ export function isAdmin() {
 
 /** Whether the session is kept on this device and half of its life has passed. @param {number} now */
 export function wantsRenewal(now) {
-  if (!current || kept !== localStorage) return false;
+  if (!current || kept !== onDevice) return false;
   const endsAt = Date.parse(current.expiresAt);
   return now > current.startedAt + (endsAt - current.startedAt) / 2;
 }
 
 /** @param {import("./types.js").SignedIn} signedIn @param {boolean} stay */
 export function begin(signedIn, stay) {
-  sessionStorage.removeItem(KEY);
-  kept = stay ? localStorage : sessionStorage;
+  inTab.removeItem(KEY);
+  kept = stay ? onDevice : inTab;
   keep(signedIn);
   tell(false);
 }
@@ -80,9 +82,9 @@ export function onChange(listener) {
 
 // What another tab of this browser does to the session that is kept on the device.
 addEventListener("storage", (event) => {
-  if (kept !== localStorage || (event.key !== KEY && event.key !== null)) return;
+  if (kept !== onDevice || (event.key !== KEY && event.key !== null)) return;
   const before = current;
-  current = read(localStorage);
+  current = read(onDevice);
   if (before && current && JSON.stringify(before.user) !== JSON.stringify(current.user)) location.reload();
   else if (!before !== !current) tell(!current);
 });
