@@ -10,6 +10,9 @@ export class ApiError extends Error {
   }
 }
 
+/** How long an answer may take; some things that are done take their time. */
+const PATIENCE_MS = { GET: 30000, other: 150000 };
+
 let clockOffset = 0;
 
 /** Milliseconds now by the server's clock, so that ages do not depend on this machine's. */
@@ -43,10 +46,10 @@ async function send(method, path, options = {}) {
   const body = options.body === undefined ? null : JSON.stringify(options.body);
   let response;
   try {
-    response = await fetch(address(path), { method, headers, body, signal: options.signal ?? null, cache: "no-store", credentials: "omit" });
+    response = await fetch(address(path), { method, headers, body, signal: options.signal ?? AbortSignal.timeout(method === "GET" ? PATIENCE_MS.GET : PATIENCE_MS.other), cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError(0, "unreachable", "The server cannot be reached.");
+    throw new ApiError(0, "unreachable", error instanceof DOMException && error.name === "TimeoutError" ? "The server does not answer." : "The server cannot be reached.");
   }
   noteClock(response);
   if (!response.ok && response.status !== 304) throw await problem(response, token);

@@ -10,6 +10,7 @@ import * as container from "./views/container.js";
 import { mark } from "./views/containers.js";
 import { VIEWS } from "./views/index.js";
 import * as login from "./views/login.js";
+import * as nowhere from "./views/nowhere.js";
 import * as setup from "./views/setup.js";
 
 /** @typedef {{hostId: string, name: string}} Open */
@@ -17,6 +18,10 @@ import * as setup from "./views/setup.js";
 
 const RENEWAL_CHECK_MS = 60000;
 const HOME = "#/containers";
+/** Addresses of the page itself, and of a set-up that is over. */
+const STARTS = /^(#?|#\/|#\/setup\b.*)$/;
+/** How long signing out waits for a server that does not answer. */
+const FAREWELL_MS = 3000;
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const panels = /** @type {Map<string, {node: HTMLElement, view: import("./views/index.js").Mounted}>} */ (new Map());
@@ -27,6 +32,7 @@ const banner = h("section", { class: "banner", "aria-label": "Connection", hidde
 const tabs = new Tabs({ open: (hash) => { location.hash = hash; }, close: closeTab, move: moveTab });
 let shownBefore = false;
 let titled = "ArchNest";
+let astray = /** @type {Tab | null} */ (null);
 let opened = /** @type {Open[]} */ ([]);
 
 /** @param {Open} open */
@@ -67,12 +73,25 @@ function allowedViews() {
   return VIEWS.filter((view) => view.access === "member" || session.isAdmin());
 }
 
+/** The view at an address; where there is none, or none for this role, one that says so. @param {string} path @returns {import("./views/index.js").View} */
+function viewAt(path) {
+  const view = VIEWS.find((one) => path === `#/${one.id}`);
+  if (view && allowedViews().includes(view)) return view;
+  return { id: `nowhere-${view?.id ?? "else"}`, title: view?.title ?? "Not found", access: "member", mount: (panel) => nowhere.mount(panel, view?.title) };
+}
+
 /** @returns {Tab[]} */
 function tabList() {
   const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: addressOf(view.id), closable: false }));
   const twice = (/** @type {Open} */ open) => opened.some((one) => one !== open && one.name === open.name);
   const containers = opened.map((open) => ({ id: openId(open), title: twice(open) ? `${open.name} · ${open.hostId}` : open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
-  return first ? [first, ...containers, ...others] : [];
+  return first ? [first, ...containers, ...others, ...(astray ? [astray] : [])] : [];
+}
+
+/** This tab of the browser keeps its own; a new one begins with the latest. */
+function keepTabs() {
+  prefs.writeHere("tabs", { opened });
+  prefs.write("tabs", { opened });
 }
 
 /** @param {string} id */
@@ -81,7 +100,7 @@ function closeTab(id) {
   if (index < 0) return;
   const wasActive = location.hash === openHash(/** @type {Open} */ (opened[index]));
   opened.splice(index, 1);
-  prefs.write("tabs", { opened });
+  keepTabs();
   panels.get(id)?.view.unmount();
   panels.get(id)?.node.remove();
   panels.delete(id);
@@ -96,7 +115,7 @@ function moveTab(id, by) {
   if (from < 0) return;
   const to = Math.min(opened.length - 1, Math.max(0, from + by));
   opened.splice(to, 0, ...opened.splice(from, 1));
-  prefs.write("tabs", { opened });
+  keepTabs();
   show();
 }
 
@@ -116,25 +135,23 @@ function panelFor(id, mount) {
 function show() {
   if (!session.user()) return;
   const open = openFrom(location.hash);
-  const [path, said] = location.hash.split("?", 2);
-  const view = allowedViews().find((one) => path === `#/${one.id}`);
-  if (!open && !view) {
-    history.replaceState(null, "", HOME);
-    return show();
-  }
+  if (!open && STARTS.test(location.hash)) history.replaceState(null, "", HOME);
+  const [path = "", said] = location.hash.split("?", 2);
+  const view = viewAt(path);
   if (open && !opened.some((one) => openId(one) === openId(open))) {
     opened.push(open);
-    prefs.write("tabs", { opened });
+    keepTabs();
   }
-  const active = open ? openId(open) : /** @type {{id: string}} */ (view).id;
-  const panel = panelFor(active, (node) => (open ? container.mount(node, open.hostId, open.name) : /** @type {import("./views/index.js").View} */ (view).mount(node, (hash) => readdress(active, hash))));
+  const active = open ? openId(open) : view.id;
+  astray = active.startsWith("nowhere") ? { id: view.id, title: view.title, hash: location.hash, closable: false } : null;
+  const panel = panelFor(active, (node) => (open ? container.mount(node, open.hostId, open.name) : view.mount(node, (hash) => readdress(active, hash))));
   for (const [id, one] of panels) one.node.hidden = id !== active;
   tabs.show(tabList(), active);
   panel.view.shown(new URLSearchParams(said));
   // The link that led here went away with its panel, and the focus with it.
   if (shownBefore && document.activeElement === document.body) panel.node.focus({ preventScroll: true });
   shownBefore = true;
-  titled = `${open ? `${open.name} on ${open.hostId}` : view?.title} · ArchNest`;
+  titled = `${open ? `${open.name} on ${open.hostId}` : view.title} · ArchNest`;
   drawTitle();
 }
 
@@ -154,7 +171,8 @@ function drawBanner() {
 }
 
 async function signOut() {
-  await call("POST", "api/auth/logout").catch(() => undefined);
+  const late = new Promise((resolve) => { setTimeout(resolve, FAREWELL_MS); });
+  await Promise.race([call("POST", "api/auth/logout").catch(() => undefined), late]);
   session.end(false);
 }
 
@@ -167,7 +185,8 @@ function header() {
 }
 
 function enter() {
-  opened = prefs.read("tabs", { opened: /** @type {Open[]} */ ([]) }).opened.filter((open) => typeof open?.hostId === "string" && typeof open?.name === "string");
+  const latest = prefs.read("tabs", { opened: /** @type {Open[]} */ ([]) });
+  opened = prefs.readHere("tabs", latest).opened.filter((open) => typeof open?.hostId === "string" && typeof open?.name === "string");
   fill(root, header(), banner, main);
   store.start();
   show();
@@ -204,6 +223,8 @@ store.subscribe(drawBanner);
 store.subscribe(drawTitle);
 session.onChange((ended) => (session.user() ? enter() : leave(ended ? "Your session has ended. Sign in to go on where you were." : "")));
 addEventListener("hashchange", () => (session.user() ? show() : leave("")));
+// Who is here again sees at once whether the server is.
+for (const type of ["focus", "pointerdown", "keydown"]) addEventListener(type, store.nudge);
 setInterval(drawBanner, 1000);
 setInterval(renewIfDue, RENEWAL_CHECK_MS);
 if (session.user()) {

@@ -78,6 +78,11 @@ export function imageParts(image) {
   return { name: tagged ? reference.slice(0, colon) : reference, tag: tagged ? reference.slice(colon + 1) : "", digest };
 }
 
+/** A text's place in a list as people count: "web-2" before "Web-10". @param {string} text */
+export function naturally(text) {
+  return text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+}
+
 /** The 12 characters that Docker shows. @param {string} id */
 export function shortId(id) {
   return id.replace(/^sha256:/, "").slice(0, 12);

@@ -5,7 +5,7 @@
  */
 
 export const EVERY_MS = 1500;
-const LONGEST_MS = 30000;
+const LONGEST_MS = 15000;
 /** A server that takes longer counts as away. */
 const PATIENCE_MS = 15000;
 

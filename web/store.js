@@ -1,6 +1,7 @@
 /** The fleet as last heard: rows by host, kept current by one poll. */
 import { getIfChanged, serverNow } from "./api.js";
-import { poll } from "./poll.js";
+import { naturally } from "./format.js";
+import { EVERY_MS, poll } from "./poll.js";
 import { standingOf } from "./state.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -9,7 +10,7 @@ const hosts = /** @type {Map<string, {host: import("./types.js").Host, rows: Row
 /** How much of an id names a container. */
 const SHORTEST_ID = 12;
 const listeners = /** @type {Set<() => void>} */ (new Set());
-let revision = "", etag = "", served = "", staleAfterMs = 90000, heardAt = 0, silent = false;
+let revision = "", etag = "", served = "", staleAfterMs = 90000, heardAt = 0, triedAt = 0, silent = false;
 
 /** Every row in order, until something changes. @type {Row[] | null} */
 let rows = null;
@@ -34,9 +35,14 @@ export function agentVersion() {
   return served;
 }
 
+/** As people count: nas-2 before nas-10. */
+function hostIds() {
+  return [...hosts.keys()].map((hostId) => ({ hostId, order: naturally(hostId) })).sort((a, b) => (a.order < b.order ? -1 : 1)).map(({ hostId }) => hostId);
+}
+
 /** Every host by id; the same array until something changes. */
 export function allHosts() {
-  hostList ??= [...hosts.keys()].sort().map((hostId) => /** @type {{host: import("./types.js").Host}} */ (hosts.get(hostId)).host);
+  hostList ??= hostIds().map((hostId) => /** @type {{host: import("./types.js").Host}} */ (hosts.get(hostId)).host);
   return hostList;
 }
 
@@ -52,7 +58,7 @@ export function isSilent(host) {
 
 /** Every row by host and name; the same array until something changes. @returns {Row[]} */
 export function allRows() {
-  rows ??= [...hosts.keys()].sort().flatMap((hostId) => hosts.get(hostId)?.rows ?? []);
+  rows ??= hostIds().flatMap((hostId) => hosts.get(hostId)?.rows ?? []);
   return rows;
 }
 
@@ -91,7 +97,13 @@ export function stop() {
 }
 
 export function retry() {
+  triedAt = Date.now();
   polling?.now();
+}
+
+/** Somebody is at the page: ask a server that was away, but not with every key. */
+export function nudge() {
+  if (trouble && Date.now() - triedAt > EVERY_MS) retry();
 }
 
 /** @param {AbortSignal} signal */
@@ -131,12 +143,13 @@ function apply(changes) {
  */
 function rowsOf(host, containers) {
   const times = /** @type {Map<string, number>} */ (new Map());
-  return containers.map((container) => {
+  const ordered = containers.map((container) => {
     const name = `${host.hostId}/${container.name || container.id}`;
     const before = times.get(name) ?? 0;
     times.set(name, before + 1);
-    return { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)), text: "" };
-  }).sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { order: naturally(name), row: { key: before ? `${name}/${before}` : name, host, container, standing: standingOf(container, isSilent(host)), text: "" } };
+  });
+  return ordered.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0)).map(({ row }) => row);
 }
 
 /** When the server itself has not been heard for too long, nothing is current. */

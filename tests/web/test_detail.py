@@ -175,7 +175,7 @@ def test_an_update_keeps_the_focus_and_what_is_typed_in_a_filter(
 def test_a_container_that_nobody_knows_leads_back(admin_page: Page, site: Site) -> None:
     site.push("nas", container("web"))
     admin_page.goto(f"{site.url}/#/hosts/nas/containers/nobody")
-    expect(admin_page.get_by_text("This container is not known")).to_be_visible()
+    expect(admin_page.get_by_text("nas knows no container of this name")).to_be_visible()
     admin_page.get_by_role("link", name="All containers").click()
     expect(row_of(admin_page, "web")).to_be_visible()
 

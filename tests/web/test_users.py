@@ -68,11 +68,20 @@ def test_a_taken_or_impossible_name_is_refused_next_to_the_form(
     assert roles(site) == {ADMIN[0]: "admin"}
 
 
-def test_a_member_sees_no_users_page_even_by_its_address(site: Site, page: Page) -> None:
+def test_a_member_who_follows_a_link_to_the_users_reads_why_it_is_closed(
+    site: Site, page: Page
+) -> None:
     site.add_member()
     sign_in(page, site, MEMBER, "/#/users")
+    panel = page.locator("[role=tabpanel]:not([hidden])")
+    expect(panel).to_contain_text("Only admins may open this page")
+    expect(panel).to_contain_text(f"signed in as {MEMBER[0]} with the role member")
+    expect(panel.get_by_role("button")).to_have_count(0)
+    panel.get_by_role("link", name="All containers").click()
     expect(page.get_by_role("tab", name="Containers")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("tab", name="Users")).to_have_count(0)
+    for name in ("Sources", "Record"):
+        expect(page.get_by_role("tab", name=name)).to_have_count(0)
 
 
 def test_one_changes_ones_own_password_and_stays_signed_in(site: Site, page: Page) -> None:

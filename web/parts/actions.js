@@ -105,11 +105,17 @@ function menuButton(row, actions) {
   return more;
 }
 
+/** A word in a row, of which the page's column has many; read out in full. */
+function unavailable() {
+  return ["not available", h("span", { class: "unseen" }, " from this source")];
+}
+
 /**
  * Show a row's actions, or how the one under way is doing.
  * @param {HTMLElement} node @param {Row} row @param {number} direct how many stand outside the menu
+ * @param {(Node | string)[]} [none] what stands where there are none
  */
-export function updateActions(node, row, direct) {
+export function updateActions(node, row, direct, none = unavailable()) {
   const now = progress.get(row.key);
   const actions = offered(row);
   // The buttons act on this row, whichever one the node served before.
@@ -118,7 +124,7 @@ export function updateActions(node, row, direct) {
   node.dataset["actions"] = state;
   const said = now ? h("span", { class: "progress", "data-kind": now.kind, role: "status", title: now.detail || null }, now.text) : null;
   setAttribute(node, "title", actions ? null : "Not available from this source: an agent only reports");
-  if (!actions) return fill(node, h("small", {}, "not available", h("span", { class: "unseen" }, " from this source")));
+  if (!actions) return fill(node, h("small", {}, ...none));
   if (now?.kind === "busy") return fill(node, said);
   const rest = actions.slice(direct);
   fill(node, said, actions.slice(0, direct).map((action) => button(row, action)), rest.length > 1 ? menuButton(row, rest) : rest.map((action) => button(row, action)));

@@ -5,7 +5,7 @@ import { poll } from "../poll.js";
 import * as store from "../store.js";
 import { copyButton } from "./copy.js";
 import { field, form } from "./form.js";
-import { failure } from "./notice.js";
+import { pollFailure } from "./notice.js";
 
 /** @typedef {import("../types.js").AgentToken & {token: string}} MadeToken */
 
@@ -96,7 +96,7 @@ export class AddHost {
       h("details", {}, h("summary", {}, "Read before you run it"), h("pre", { tabindex: "0" }, h("code", {}, byHand)), copyButton(byHand, "the steps", "Copy the steps")),
       this.state);
     this.stop();
-    this.polling = poll((signal) => this.look(made, signal), failure);
+    this.polling = poll((signal) => this.look(made, signal), pollFailure);
   }
 
   /** @param {MadeToken} made @param {AbortSignal} signal */

@@ -15,6 +15,8 @@ const CHARTS = /** @type {Chart[]} */ ([
   { title: "Network", format: (value) => `${traffic(value)}/s`, lines: [{ key: "received", word: "received ", colour: "--bar" }, { key: "sent", word: "sent ", colour: "--odd", dash: [6, 4] }] },
 ]);
 const HEIGHT = 120;
+/** A minute at least, or the first reports would stand at no time at all. */
+const LEAST_S = 60;
 const SOURCE = "vendor/uplot/uPlot.esm.js";
 const STYLE = "vendor/uplot/uPlot.min.css";
 
@@ -70,7 +72,7 @@ class ChartBox {
       width: this.place.clientWidth, height: HEIGHT, legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "container" }, points: { size: 6 } },
       hooks: { setCursor: [(plot) => this.say(plot.cursor.idx ?? null)] },
-      scales: { y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
+      scales: { x: { range: span }, y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
       axes: [
         { ...axis, size: 24, space: 80, values: (_, ticks) => ticks.map((tick) => timeText(tick, (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60)) },
         { ...axis, size: 72, space: 36, ...(chart.steps ? { incrs: chart.steps } : {}), values: (_, ticks) => ticks.map(chart.format) },
@@ -92,6 +94,12 @@ class ChartBox {
     const most = Math.max(...chart.lines.flatMap((line) => series[line.key].map((value) => value ?? 0)));
     setAttribute(this.place, "aria-label", `${chart.title} since the tab was opened: now ${text}, at most ${chart.format(most)}`);
   }
+}
+
+/** From the first report to the last; uPlot itself gives a single one a day. @param {import("uplot")} plot @returns {[number, number]} */
+function span(plot) {
+  const at = plot.data[0], last = at.at(-1) ?? 0;
+  return [Math.min(at[0] ?? 0, last - LEAST_S), last];
 }
 
 /** @param {Line} line */

@@ -10,6 +10,8 @@ export function notice(text, kind = "done") {
     area = h("div", { id: "notices", role: "status", "aria-live": "polite" });
     document.body.append(area);
   }
+  // Said again, it stands once.
+  for (const one of [...area.children]) if (one.textContent === text) one.remove();
   const node = h("p", { class: "notice", "data-kind": kind }, text);
   area.append(node);
   setTimeout(() => node.remove(), SHOWN_MS);
@@ -18,4 +20,9 @@ export function notice(text, kind = "done") {
 /** @param {unknown} error */
 export function failure(error) {
   notice(error instanceof Error ? error.message : String(error), "failed");
+}
+
+/** What failed by itself: that the server is away stands above the page already. @param {unknown} error */
+export function pollFailure(error) {
+  if (/** @type {{status?: number}} */ (error).status !== 0) failure(error);
 }

@@ -9,6 +9,8 @@ export class Tabs {
     this.actions = actions;
     this.node = h("div", { class: "tabs", role: "tablist", "aria-label": "Views" });
     this.node.addEventListener("keydown", (event) => this.onKey(event));
+    // A wheel that turns one way only moves the strip too.
+    this.node.addEventListener("wheel", (event) => { if (!event.deltaX) this.node.scrollLeft += event.deltaY; }, { passive: true });
     this.dragged = "";
     this.drawn = "";
   }

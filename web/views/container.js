@@ -22,8 +22,7 @@ import * as store from "../store.js";
 
 /** @typedef {import("../types.js").ContainerDetail} Detail */
 
-/** Not known by that name, and so perhaps for ever. */
-const UNKNOWN = "This container is not known: neither in the host's latest report nor among those that are gone.";
+const AGENT_ONLY = "Start, stop and restart are not available from this source: an agent only reports.";
 
 class ContainerView {
   /** @param {HTMLElement} panel @param {string} hostId @param {string} reference */
@@ -33,6 +32,8 @@ class ContainerView {
     this.reference = reference;
     this.detail = /** @type {Detail | null} */ (null);
     this.problem = "";
+    this.missing = false;
+    this.fetchedAt = 0;
     this.seen = "";
     this.loading = false;
     this.queries = { env: "", labels: "" };
@@ -72,12 +73,13 @@ class ContainerView {
       // A name may be shared or no part of an address ("..", ""); an id is neither.
       const wanted = row?.container.id ?? this.reference;
       this.detail = await get(`api/hosts/${encodeURIComponent(this.hostId)}/containers/${encodeURIComponent(wanted)}`);
-      this.problem = "";
+      [this.problem, this.missing, this.fetchedAt] = ["", false, serverNow()];
       this.seen = seen;
     } catch (error) {
       const status = /** @type {{status?: number}} */ (error).status;
-      this.problem = status === 404 ? UNKNOWN : error instanceof Error ? error.message : String(error);
-      if (status) this.seen = seen;
+      this.missing = status === 404;
+      this.problem = this.missing ? "" : error instanceof Error ? error.message : String(error);
+      if (this.missing) this.seen = seen;
     } finally {
       this.loading = false;
     }
@@ -106,7 +108,7 @@ class ContainerView {
 
   draw() {
     this.drawNote();
-    if (!this.detail) return patch(this.body, [h("p", { class: "empty" }, this.problem, " ", h("a", { href: "#/containers" }, "All containers"))]);
+    if (!this.detail) return this.drawNothing();
     const { host, goneAt } = this.detail;
     const container = goneAt ? { ...this.detail.container, goneAt } : this.detail.container;
     const known = store.hostOf(host.hostId);
@@ -118,6 +120,15 @@ class ContainerView {
     patch(this.body, [...sections({ host, goneAt, container }, standing, this.drawChanges(), this.queries), this.siblings()]);
     this.drawLogs({ host, goneAt, container });
     this.drawTerminal({ host, goneAt, container });
+  }
+
+  /** There is no container to show: nobody knows it, or the server did not say. */
+  drawNothing() {
+    const host = store.hostOf(this.hostId);
+    const why = !this.missing ? `${this.problem} The page goes on asking.` : host ? `${this.hostId} knows no container of this name: neither in its latest report nor among those that are gone.` : `No host ${this.hostId} is known here. It may have been forgotten, or have another name.`;
+    patch(this.head, [h("h1", {}, foreign(this.reference))]);
+    patch(this.body, [h("div", { class: "empty" }, h("p", {}, why), h("p", {},
+      host ? h("a", { href: `#/containers?host=${encodeURIComponent(this.hostId)}` }, `Containers of ${this.hostId}`) : null, host ? " · " : null, h("a", { href: "#/containers" }, "All containers")))]);
   }
 
   drawChanges() {
@@ -187,7 +198,7 @@ class ContainerView {
   drawActions() {
     const row = store.findRow(this.hostId, this.reference);
     this.actions.hidden = !row || row.standing.kind === "gone";
-    if (row) actions.updateActions(this.actions, row, 5);
+    if (row) actions.updateActions(this.actions, row, 5, [AGENT_ONLY]);
   }
 
   /** How current this is: gone, unknown, replaced or live. */
@@ -197,7 +208,9 @@ class ContainerView {
     const row = store.findRow(this.hostId, this.reference);
     const age = host ? duration(serverNow() - Date.parse(host.receivedAt)) : "";
     let text = "", kind = "fresh", aged = "";
-    if (this.detail && store.loaded && !host) {
+    if (this.detail && this.problem) {
+      [text, kind, aged] = [`It could not be brought up to date: ${this.problem}`, "stale", `What is shown is ${duration(serverNow() - this.fetchedAt)} old.`];
+    } else if (this.detail && store.loaded && !host) {
       [text, kind] = ["This host has been forgotten. What is shown is its last known state.", "stale"];
     } else if (host?.conflict) {
       [text, kind, aged] = [`${host.conflict.length} machines report as ${host.hostId}, so this may be now one's, now the other's.`, "stale", `As reported ${age} ago.`];
@@ -209,7 +222,7 @@ class ContainerView {
       [text, kind, aged] = [`The host is silent: state unknown since ${clock(host.receivedAt, serverNow())}.`, "stale", `These are the last known values, ${age} old.`];
     } else if (this.detail && store.loaded && !row) {
       [text, kind] = ["This container is no longer known. What is shown is its last known state.", "stale"];
-    } else if (host) {
+    } else if (host && this.detail) {
       aged = `As reported ${age} ago.`;
     }
     this.note.dataset["kind"] = kind;
@@ -223,6 +236,6 @@ class ContainerView {
 export function mount(panel, hostId, reference) {
   const view = new ContainerView(panel, hostId, reference);
   const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.drawActions())];
-  const ticking = setInterval(() => view.drawNote(), 5000);
+  const ticking = setInterval(() => { if (view.problem) view.update(); else view.drawNote(); }, 5000);
   return { shown: () => { view.update(); }, unmount: () => { for (const end of unsubscribe) end(); clearInterval(ticking); view.charts.stop(); view.logs?.stop(); view.terminal?.stop(); } };
 }

@@ -7,7 +7,7 @@ import { copyButton } from "../parts/copy.js";
 import { confirm } from "../parts/dialog.js";
 import { conflictText, skewText } from "../parts/doubt.js";
 import { forgetHost } from "../parts/forget.js";
-import { failure, notice } from "../parts/notice.js";
+import { failure, notice, pollFailure } from "../parts/notice.js";
 import { poll } from "../poll.js";
 import * as session from "../session.js";
 import * as store from "../store.js";
@@ -37,7 +37,7 @@ class HostsView {
     panel.append(h("div", { class: "page" }, h("h1", {}, "Hosts"),
       session.isAdmin() ? h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", onclick: () => this.add() }, "Add a host")) : null,
       this.list, this.upgrade, this.refused));
-    this.polling = poll((signal) => this.load(signal), failure);
+    this.polling = poll((signal) => this.load(signal), pollFailure);
     this.unsubscribe = store.subscribe(() => this.draw());
   }
 

@@ -3,7 +3,7 @@ import { call, get } from "../api.js";
 import { fill, foreign, h } from "../dom.js";
 import { confirm } from "../parts/dialog.js";
 import { field, form } from "../parts/form.js";
-import { failure, notice } from "../parts/notice.js";
+import { failure, notice, pollFailure } from "../parts/notice.js";
 import { poll } from "../poll.js";
 
 /** @typedef {import("../types.js").Source} Source */
@@ -22,17 +22,19 @@ const ADDRESSES = /** @type {Record<string, string>} */ ({
 class SourcesView {
   /** @param {HTMLElement} panel */
   constructor(panel) {
+    this.panel = panel;
     this.shown = "";
     this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sources" }, h("p", { class: "loading" }, "Loading …"));
     this.result = h("p", { class: "form-note", role: "status" });
     panel.append(h("div", { class: "page" }, h("h1", {}, "Sources"),
       h("p", {}, "Hosts whose Docker Engine this server asks itself. Who reaches an engine is root on its host. Files are paths on the server that its user can read."),
       this.list, this.addForm()));
-    this.polling = poll((signal) => this.load(signal), failure);
+    this.polling = poll((signal) => this.load(signal), pollFailure);
   }
 
   /** @param {AbortSignal} [signal] */
   async load(signal) {
+    if (this.panel.hidden) return;
     const { sources } = await get("api/sources");
     const state = JSON.stringify(sources);
     if (signal?.aborted || state === this.shown) return;
