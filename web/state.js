@@ -85,8 +85,10 @@ export function upFor(container, host, itsStanding, now) {
   return until - started;
 }
 
+/** @type {{id: string, label: string, note?: string}[]} */
 export const FILTERS = [
   { id: "unhealthy", label: "Unhealthy" }, { id: "restarting", label: "Restarting" },
-  { id: "unknown", label: "Unknown" }, { id: "gone", label: "Gone" },
+  { id: "unknown", label: "Unknown", note: "On stale hosts: what is shown is the last known state" },
+  { id: "gone", label: "Gone", note: "No longer in the newest report of their host" },
   { id: "running", label: "Running" }, { id: "stopped", label: "Stopped" },
 ];

@@ -253,9 +253,11 @@ def test_a_row_that_served_another_container_says_nothing_of_it(
         row = row_of(admin_page, "web")
         expect(row.locator("[data-column=host]")).to_have_text(host)
         image, cpu, state = says[host]
-        assert row.locator(".image").evaluate(
-            "(node) => [...node.children].map((one) => one.textContent).join(' ')"
-        ).startswith(image)
+        assert (
+            row.locator(".image")
+            .evaluate("(node) => [...node.children].map((one) => one.textContent).join(' ')")
+            .startswith(image)
+        )
         expect(row.locator("[data-column=cpu]")).to_contain_text(cpu)
         expect(row.locator("[data-column=state]")).to_have_text(state)
         link = row.get_by_role("link", name="8080→80")

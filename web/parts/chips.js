@@ -6,9 +6,9 @@ export class Chips {
   /** @param {Set<string>} chosen @param {() => void} changed */
   constructor(chosen, changed) {
     this.chosen = chosen;
-    this.chips = new Map(FILTERS.map(({ id, label }) => {
+    this.chips = new Map(FILTERS.map(({ id, label, note }) => {
       const count = h("span", { class: "count" });
-      const node = h("button", { type: "button", class: "chip", "data-filter": id, "aria-pressed": "false", onclick: () => this.toggle(id) }, h("span", { class: "dot", "aria-hidden": "true" }), `${label} `, count);
+      const node = h("button", { type: "button", class: "chip", "data-filter": id, "aria-pressed": "false", title: note ?? null, onclick: () => this.toggle(id) }, h("span", { class: "dot", "aria-hidden": "true" }), `${label} `, count);
       return [id, { node, count }];
     }));
     this.changed = changed;

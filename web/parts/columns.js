@@ -1,6 +1,6 @@
 /** The columns a list of containers can show, and what each sorts by. */
 import { foreign, fill, h, setAttribute, setText } from "../dom.js";
-import { clock, imageParts, portTexts, shortId, span } from "../format.js";
+import { clock, imageParts, naturally, portTexts, shortId, span } from "../format.js";
 import { serverNow } from "../api.js";
 import { upFor } from "../state.js";
 import { updateActions } from "./actions.js";
@@ -15,6 +15,8 @@ import { projectOf } from "./search.js";
 /** @typedef {import("./table.js").Column<Row> & {usual: boolean, biggestFirst?: boolean, value?: (row: Row) => string | number}} ListColumn */
 
 const PORTS_SHOWN = 2;
+/** Beyond every port. */
+const UNPUBLISHED = 65536;
 
 /** Hash of a container's tab. @param {Row} row */
 export function containerHash(row) {
@@ -96,6 +98,12 @@ function updatePorts(node, row) {
   fill(node, nodes.slice(0, PORTS_SHOWN), more > 0 ? h("span", { class: "more" }, `+${more}`) : null);
 }
 
+/** The lowest port that is published, else after those the lowest that is not. @param {Row} row */
+function firstPort({ container }) {
+  const ports = (container.ports ?? []).map((port) => port.hostPort ?? UNPUBLISHED + port.containerPort);
+  return Math.min(...ports, 2 * UNPUBLISHED);
+}
+
 /** @param {Row} row */
 function uptime({ container, host, standing }) {
   return upFor(container, host, standing, serverNow());
@@ -103,11 +111,11 @@ function uptime({ container, host, standing }) {
 
 /** @type {ListColumn[]} */
 export const COLUMNS = [
-  { id: "name", title: "Name", usual: true, sortable: true, value: (row) => row.container.name || row.container.id,
+  { id: "name", title: "Name", usual: true, sortable: true, value: (row) => naturally(row.container.name || row.container.id),
     make: foreignCell("a", "name"), update: updateName },
-  { id: "host", title: "Host", usual: true, sortable: true, value: (row) => row.host.hostId,
+  { id: "host", title: "Host", usual: true, sortable: true, value: (row) => naturally(row.host.hostId),
     make: foreignCell("span", "host"), update: (node, row) => updateForeign(node, row.host.hostId) },
-  { id: "image", title: "Image", usual: true, sortable: true, value: (row) => row.container.image,
+  { id: "image", title: "Image", usual: true, sortable: true, value: (row) => naturally(row.container.image),
     make: textCell("image"), update: updateImage },
   { id: "state", title: "State", usual: true, sortable: true, value: (row) => row.standing.rank,
     make: () => h("span", { class: "state" }, badge({ kind: "created", label: "", rank: 0, filter: "", current: true }), " ", h("span", { class: "age" })), update: updateState },
@@ -132,7 +140,7 @@ export const COLUMNS = [
     make: textCell(), update: (node, row) => setText(node, row.container.createdAt ? clock(row.container.createdAt, serverNow()) : "—") },
   { id: "project", title: "Project", usual: false, sortable: true, value: projectOf,
     make: foreignCell("span"), update: (node, row) => updateForeign(node, projectOf(row) || "none") },
-  { id: "id", title: "Id", usual: false, make: textCell("id"), update: updateId },
-  { id: "ports", title: "Ports", usual: true, make: textCell("ports"), update: updatePorts },
+  { id: "id", title: "Id", usual: false, sortable: true, value: (row) => row.container.id, make: textCell("id"), update: updateId },
+  { id: "ports", title: "Ports", usual: true, sortable: true, value: firstPort, make: textCell("ports"), update: updatePorts },
   { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },
 ];

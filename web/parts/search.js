@@ -48,7 +48,7 @@ export function projectOf(row) {
 /** @type {Record<string, (row: Row, wanted: string) => boolean>} */
 const PLACES = {
   // "healthy" is no part of "unhealthy" here.
-  state: (row, wanted) => [row.container.state, row.standing.kind, row.standing.label, row.standing.filter].some((word) => word.toLowerCase().startsWith(wanted)),
+  state: (row, wanted) => [row.container.state, row.standing.kind, row.standing.label, row.standing.filter, row.standing.kind === "unknown" ? "stale" : ""].some((word) => word.toLowerCase().startsWith(wanted)),
   health: (row, wanted) => (row.container.health ?? "") === wanted,
   host: (row, wanted) => row.host.hostId.toLowerCase().includes(wanted) || (row.host.hostname ?? "").toLowerCase().includes(wanted),
   name: (row, wanted) => row.container.name.toLowerCase().includes(wanted),

@@ -29,6 +29,10 @@ import { fill, h, setAttribute } from "../dom.js";
 /** Rows beyond the edges, so that scrolling meets none that is bare. */
 const OVERSCAN = 8;
 const SOON_MS = 100;
+/** A browser lays out no more than this in a bearable time; who prints wants fewer. */
+const PRINTED = 2000;
+/** Rows kept for what comes. */
+const SPARE = 100;
 const HOVERS = matchMedia("(hover: hover)");
 
 /** @template T */
@@ -64,6 +68,8 @@ export class Table {
     for (const place of [this.node, around]) place.addEventListener("scroll", () => this.draw(), { passive: true });
     const resized = new ResizeObserver(() => this.measure());
     for (const place of [this.node, around]) resized.observe(place);
+    addEventListener("beforeprint", () => this.print());
+    addEventListener("afterprint", () => this.draw());
     this.body.addEventListener("pointerdown", () => { this.pressed = true; });
     for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { this.pressed = false; });
   }
@@ -145,6 +151,15 @@ export class Table {
     this.release(new Set(wanted.map((line) => line.key)));
     this.order(wanted.map((line, offset) => this.place(line, first + offset)));
     for (const { node } of this.spare) node.remove();
+    this.spare.length = Math.min(this.spare.length, SPARE);
+  }
+
+  /** On paper nobody scrolls: put all rows there, or as many as a browser can bear. */
+  print() {
+    if (this.node.offsetParent === null) return;
+    this.draw(PRINTED);
+    const left = this.lines.length - this.shown.size;
+    setAttribute(this.node, "data-left-out", left > 0 ? String(left) : null);
   }
 
   /**

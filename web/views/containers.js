@@ -10,6 +10,7 @@ import { notice } from "../parts/notice.js";
 import { gettingStarted } from "../parts/started.js";
 import { prepare } from "../parts/search.js";
 import { Table } from "../parts/table.js";
+import { EVERY_MS } from "../poll.js";
 import * as prefs from "../prefs.js";
 import * as store from "../store.js";
 
@@ -44,10 +45,11 @@ class ContainersView {
     this.started = /** @type {ReturnType<typeof gettingStarted> | null} */ (null);
     this.search = h("input", { type: "search", placeholder: HINT, "aria-label": "Search containers", "aria-keyshortcuts": "/", autocomplete: "off", spellcheck: "false", oninput: () => { this.query = this.search.value; this.change(ADDRESS_AFTER_MS); } });
     this.groups = h("select", { "aria-label": "Group", onchange: () => this.set({ group: this.groups.value }) }, GROUPS.map(([value, text]) => h("option", { value }, text)));
-    this.sorts = h("select", { "aria-label": "Sort", class: "phone-only", onchange: () => this.sortBy(this.sorts.value) },
+    this.sorts = h("select", { "aria-label": "Sort", class: "narrow-only", onchange: () => this.sortBy(this.sorts.value) },
       COLUMNS.filter((column) => column.sortable).map((column) => h("option", { value: column.id }, `Sort by ${column.title.toLowerCase()}`)));
+    this.turn = h("button", { type: "button", class: "narrow-only", onclick: () => this.set({ descending: !this.settings.descending }) });
     const menu = columnMenu(() => this.settings, (choice) => this.set(choice));
-    panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, menu),
+    panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, this.turn, menu),
       this.chips.node, this.hosts.conflict, this.hosts.note, h("p", { class: "summary" }, this.summaryText, " ", this.waiting), this.empty, this.table.node);
     this.table.body.addEventListener("pointerleave", () => this.draw(true));
     this.table.body.addEventListener("focusout", (event) => {
@@ -65,6 +67,8 @@ class ContainersView {
     if (COLUMNS.some((column) => column.sortable && column.id === sort)) Object.assign(this.settings, { sort, descending: params.has("descending") });
     if (GROUPS.some(([name]) => name === group)) Object.assign(this.settings, { group });
     this.draw(true);
+    // The next answer may bring it.
+    setTimeout(() => this.checkHost(), 2 * EVERY_MS);
   }
 
   /** The address of what is shown, to keep or to share. */
@@ -89,8 +93,16 @@ class ContainersView {
     this.set({ sort: column, descending: this.settings.sort === column ? !this.settings.descending : first });
   }
 
+  /** A link may name a host that is not here, or no longer; once that is known, show all. */
+  checkHost() {
+    if (!store.loaded || !this.host || store.hostOf(this.host)) return;
+    notice(`No host ${this.host} is known here. All hosts are shown.`);
+    this.host = "";
+    this.change();
+  }
+
   update() {
-    if (store.loaded && this.host && !store.hostOf(this.host)) this.host = "";
+    this.checkHost();
     prepare(store.allRows());
     // Nobody sees it now, and it is drawn anew when it is shown.
     if (!this.panel.hidden) this.draw(!this.table.isTouched);
@@ -101,6 +113,8 @@ class ContainersView {
     this.hosts.update(this.host);
     const { sort, descending, group } = this.settings;
     [this.groups.value, this.sorts.value] = [group, sort];
+    setText(this.turn, descending ? "▼" : "▲");
+    setAttribute(this.turn, "aria-label", descending ? "Descending: sort ascending" : "Ascending: sort descending");
     const { found, shown } = this.arrangement.update(store.allRows(), { host: this.host, query: this.query, filters: this.filters, sort, descending, group }, mayMove);
     this.chips.update(found);
     this.table.setColumns(COLUMNS.filter((column) => isWanted(column, this.settings) && (column.id !== "host" || !this.host)), sort, descending);
