@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.factories import container
+from tests.factories import MEMBER, container
 from tests.web.conftest import DESKTOP, PHONE
-from tests.web.site import Site, enter, row_of
+from tests.web.site import Site, enter, row_of, sign_in
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 RUN_AXE = """async () => (await axe.run()).violations.map(
@@ -22,6 +22,13 @@ VIEWS = [
     "#/users",
     "#/record",
     "#/settings",
+    "#/containers?group=host",
+    "#/containers?q=nothing-like-it",
+    "#/containers?host=twin",
+    "#/hosts/nas/containers/leaver",
+    "#/hosts/twin/containers/copy",
+    "#/hosts/nas/containers/nobody",
+    "#/nowhere",
 ]
 FIRST_LOAD_BYTES = 150_000
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -50,6 +57,48 @@ def fill(site: Site) -> None:
     ]
     site.push("nas", container("leaver"), *others)
     site.push("nas", *others)
+    for machine in ("docker01", "docker02", "docker01"):
+        site.push("twin", container("copy"), hostname=machine, marks={"bootId": machine})
+
+
+def check_dialogs(page: Page, site: Site) -> None:
+    """What opens above a view."""
+    page.goto(f"{site.url}/#/hosts")
+    page.get_by_role("button", name="Add a host").click()
+    check(page)
+    page.keyboard.press("Escape")
+    for question in ("Tokens of nas", "Forget nas"):
+        page.get_by_role("button", name=question).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        check(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto(f"{site.url}/#/users")
+    page.get_by_role("button", name="Set password").click()
+    check(page)
+    page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_in_what_newcomers_and_members_see(
+    own_site: Site, open_page: Callable[..., Page], scheme: str, size: dict[str, int]
+) -> None:
+    own_site.start()
+    page = open_page(viewport=size, color_scheme=scheme)
+    page.goto(own_site.setup_link)
+    expect(page.get_by_role("heading", name="Make the first admin")).to_be_visible()
+    check(page)
+    own_site.stop()
+    own_site.add_admin()
+    own_site.start()
+    own_site.add_member()
+    sign_in(page, own_site, MEMBER, "/#/users")
+    expect(page.get_by_text("Only admins may open this page")).to_be_visible()
+    check(page)
+    page.get_by_role("tab", name="Containers").click()
+    expect(page.get_by_text("An admin adds the first one")).to_be_visible()
+    check(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,14 +111,13 @@ def test_axe_finds_nothing_in_any_view(
     expect(page.get_by_text("No host reports yet")).to_be_visible()
     check(page)
     fill(site)
+    site.add_member()
     for view in VIEWS:
         page.goto(f"{site.url}/{view}")
         expect(page.locator("[role=tabpanel]:not([hidden]) h1")).to_be_attached()
         page.wait_for_timeout(200)
         check(page)
-    page.goto(f"{site.url}/#/hosts")
-    page.get_by_role("button", name="Add a host").click()
-    check(page)
+    check_dialogs(page, site)
     # Signing out here would end the session that all tests share.
     stranger = open_page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
     stranger.goto(site.url)

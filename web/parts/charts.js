@@ -142,7 +142,7 @@ export class Charts {
     const known = samples.series.cpu.some((value) => value !== null) || samples.series.memory.some((value) => value !== null);
     this.node.hidden = !known;
     if (!known) return;
-    setText(this.since, samples.length < 2 ? "The next report begins the lines." : "");
+    setText(this.since, samples.length < 2 ? "The next report begins the lines." : "Each report adds to the lines.");
     try {
       const UPlot = await uplot();
       for (const box of this.boxes) box.draw(samples.series, UPlot);

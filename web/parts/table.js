@@ -64,12 +64,13 @@ export class Table {
     this.spare = [];
     this.height = 40;
     this.seen = 0;
-    this.beyond = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    this.beyond = OVERSCAN;
+    this.soon = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
     for (const place of [this.node, around]) place.addEventListener("scroll", () => this.draw(), { passive: true });
     const resized = new ResizeObserver(() => this.measure());
     for (const place of [this.node, around]) resized.observe(place);
-    addEventListener("beforeprint", () => this.print());
-    addEventListener("afterprint", () => this.draw());
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
     this.body.addEventListener("pointerdown", () => { this.pressed = true; });
     for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { this.pressed = false; });
   }
@@ -137,27 +138,30 @@ export class Table {
     setAttribute(this.node, "aria-rowcount", String(lines.length + 1));
     // First what is seen: whoever types waits for nothing else.
     this.draw(0);
-    clearTimeout(this.beyond);
-    this.beyond = setTimeout(() => this.draw(), SOON_MS);
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.draw(), SOON_MS);
   }
 
   /** Put the rows in view, and only those, where they belong. @param {number} beyond how many rows more on either side */
-  draw(beyond = OVERSCAN) {
+  draw(beyond = this.beyond) {
     const { height, above } = this;
     this.body.style.setProperty("height", `${this.lines.length * height}px`);
     const first = Math.max(0, Math.floor(above / height) - beyond);
     const last = Math.min(this.lines.length, Math.ceil((above + this.seen) / height) + beyond);
     const wanted = this.lines.slice(first, last);
     this.release(new Set(wanted.map((line) => line.key)));
-    this.order(wanted.map((line, offset) => this.place(line, first + offset)));
+    const nodes = wanted.map((line, offset) => this.place(line, first + offset));
+    // Before the order: beside rows that leave, each that stays would be moved, and lose its selection.
     for (const { node } of this.spare) node.remove();
+    this.order(nodes);
     this.spare.length = Math.min(this.spare.length, SPARE);
   }
 
-  /** On paper nobody scrolls: put all rows there, or as many as a browser can bear. */
-  print() {
+  /** On paper nobody scrolls: put all rows there, or as many as a browser can bear. @param {boolean} printing */
+  print(printing) {
     if (this.node.offsetParent === null) return;
-    this.draw(PRINTED);
+    this.beyond = printing ? PRINTED : OVERSCAN;
+    this.draw();
     const left = this.lines.length - this.shown.size;
     setAttribute(this.node, "data-left-out", left > 0 ? String(left) : null);
   }
