@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import msgspec
 
@@ -19,17 +20,24 @@ AGENT = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 class Reports:
     """Of 20 containers each, masked as an agent sends them, about 46 KB of JSON.
 
-    Many hosts share their containers' texts, but not their names; from one
-    generation to the next the statistics and states move as a fleet's do.
+    Many hosts share their containers' texts, but not their names. From one
+    generation to the next the statistics move, and unless they are `calm` a
+    container or two of each host: crash loops, jobs that come and go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, calm: bool = False) -> None:
         now = time.time()
         hosts = fleet(TEMPLATES, CONTAINERS, now=now)
-        self._bodies = [
-            [_body(host.report(now + 30 * generation), host.host_id) for host in hosts]
+        generations = [
+            [_document(host.report(now + 30 * generation)) for host in hosts]
             for generation in range(GENERATIONS)
         ]
+        if calm:
+            generations = [
+                [_with_stats_of(*pair) for pair in zip(generations[0], later, strict=True)]
+                for later in generations
+            ]
+        self._bodies = [[msgspec.json.encode(one) for one in later] for later in generations]
 
     def body(self, host: int, generation: int) -> bytes:
         """One host's report."""
@@ -46,9 +54,9 @@ class Reports:
         return len(self.body(0, 0))
 
 
-def _body(report: object, host_id: str) -> bytes:
+def _document(report: object) -> dict[str, Any]:
     extra = [EnvEntry(f"SETTING_{n}", f"a value of usual length, {n}") for n in range(16)]
-    document = msgspec.to_builtins(report)
+    document: dict[str, Any] = msgspec.to_builtins(report)
     for container in document["containers"]:
         container["env"] = [
             *({"key": one.key, "value": one.value} for one in extra),
@@ -60,7 +68,17 @@ def _body(report: object, host_id: str) -> bytes:
         container["stats"] = container.pop("stats")
     document["hostId"] = "@HOST@"
     document["containers"] = document.pop("containers")
-    return msgspec.json.encode(document)
+    return document
+
+
+def _with_stats_of(first: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """The first report of a host with the statistics of a later one."""
+    stats = {one["id"]: one["stats"] for one in later["containers"]}
+    containers = [
+        {**one, "stats": stats.get(one["id"], one["stats"]) if one["stats"] else None}
+        for one in first["containers"]
+    ]
+    return {**later, "containers": containers}
 
 
 async def push_all(port: int, reports: Reports, hosts: int, generation: int) -> float:

@@ -14,12 +14,6 @@ from archnest.model.audit import Act
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def on_control_socket(request: web.Request) -> bool:
-    """Whether the peer came through the data folder's socket, so owns the data."""
-    transport = request.transport
-    return transport is not None and isinstance(transport.get_extra_info("sockname"), str)
-
-
 def client_address(request: web.Request, trusted: Sequence[IPNetwork]) -> Address | None:
     """The peer, or behind trusted proxies the nearest address they do not vouch for.
 

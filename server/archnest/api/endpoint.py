@@ -20,7 +20,7 @@ from aiohttp import web
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
-from archnest.api.client import client_address, on_control_socket
+from archnest.api.client import client_address
 from archnest.api.problems import problem_response, told
 from archnest.auth.access import LOCAL_OPERATOR, Access
 from archnest.errors import Invalid, Problem, RevokedAgentToken
@@ -85,11 +85,14 @@ class Route:
     session_only: bool = False
     """Whether it takes a person: an access token of whatever role is refused."""
 
-    def as_aiohttp(self, prefix: str) -> web.RouteDef:
-        """The route for aiohttp's router, under the base path."""
+    def as_aiohttp(self, prefix: str, *, local: bool = False) -> web.RouteDef:
+        """The route for aiohttp's router, under the base path.
+
+        A `local` one answers whoever can open the data folder, as an admin.
+        """
         # By itself a name in braces would not match values that hold braces.
         path = prefix.rstrip("/") + re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", self.path)
-        return web.RouteDef(self.method, path, _Endpoint(self).handle, {})
+        return web.RouteDef(self.method, path, _Endpoint(self, local).handle, {})
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -122,8 +125,9 @@ class Route:
 class _Endpoint:
     """A route's work for one request, with what can be prepared prepared."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, is_local: bool) -> None:
         self.route = route
+        self._is_local = is_local
         hints = route.hints
         self._takes_identity = "identity" in hints
         self._has_body = "body" in hints
@@ -139,12 +143,11 @@ class _Endpoint:
 
         An unexpected one is logged once.
         """
-        is_local = on_control_socket(request)
-        request[keys.CLIENT_ADDRESS] = (
-            None if is_local else client_address(request, request.app[keys.CONFIG].trusted_proxies)
-        )
+        trusted = request.app[keys.CONFIG].trusted_proxies
+        address = None if self._is_local else client_address(request, trusted)
+        request[keys.CLIENT_ADDRESS] = address
         try:
-            return await self._answer(request, is_local)
+            return await self._answer(request)
         except Problem as problem:
             if self.route.access is Access.AGENT and problem.status < 500:
                 _note_refusal(request, problem)
@@ -157,14 +160,15 @@ class _Endpoint:
                 500, "internal", "The server failed", "look into the server's log"
             )
 
-    async def _answer(self, request: web.Request, is_local: bool) -> web.StreamResponse:
-        arguments = self._admit(request, is_local)
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        arguments = self._admit(request)
         for name in self._path_names:
             arguments[name] = request.match_info[name]
         for name in self._query_names:
             arguments[name] = request.query.get(name)
         if not self._has_body:
-            return await self._call(request, arguments)
+            answer = await self.route.handler(request, **arguments)
+            return await _respond(request, answer, self.route.status)
         check_media_type(request)
         bodies = request.app[self._bodies]
         with bodies.holding() as held:
@@ -173,13 +177,10 @@ class _Endpoint:
             undecoded = Undecoded[Any](body)
             decode = self._decode
             arguments["body"] = undecoded if decode is None else undecoded.read(decode)
-            return await self._call(request, arguments)
+            answer = await self.route.handler(request, **arguments)
+            return await _respond(request, answer, self.route.status)
 
-    async def _call(self, request: web.Request, arguments: dict[str, Any]) -> web.StreamResponse:
-        answer = await self.route.handler(request, **arguments)
-        return await _respond(request, answer, self.route.status)
-
-    def _admit(self, request: web.Request, is_local: bool) -> dict[str, Any]:
+    def _admit(self, request: web.Request) -> dict[str, Any]:
         access = self.route.access
         if access in (Access.ANYONE, Access.TICKET):
             return {}
@@ -192,7 +193,7 @@ class _Endpoint:
             return {"agent": request[keys.AGENT]}
         identity = (
             LOCAL_OPERATOR
-            if is_local
+            if self._is_local
             else gate.admit_user(
                 authorization,
                 access,
@@ -278,5 +279,4 @@ def accepts_gzip(request: web.Request) -> bool:
 def matches_etag(request: web.Request, etag: str) -> bool:
     """Whether If-None-Match holds this tag; the comparison is weak, as RFC 9110 says."""
     sent = request.headers.get("If-None-Match", "")
-    tags = sent.split(",")
-    return sent == etag or any(tag.strip().removeprefix("W/") == etag for tag in tags)
+    return sent == etag or any(tag.strip().removeprefix("W/") == etag for tag in sent.split(","))

@@ -9,6 +9,7 @@ copied, and is taken as it comes.
 """
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,8 +21,23 @@ from aiohttp.web_protocol import RequestHandler
 
 PIECE_BYTES = 8_192
 """Parsed in one go: in the worst case in five milliseconds, else in two microseconds."""
+SMALL_BYTES = 1_024
+"""Looking at the clock for these costs more than they do."""
 ROUND_S = 0.002
 FRUGAL_S = 0.002
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
+
+
+def plain_bytes(data: bytes) -> int:
+    """How long the request is that this begins with, when its body is of told length; else 0."""
+    end = data.find(b"\r\n\r\n", 0, PIECE_BYTES)
+    head = data[: end + 2].lower()
+    length = _LENGTH.search(head)
+    if end < 0 or length is None or b"transfer-encoding" in head:
+        return 0
+    return end + 4 + int(length[1])
 
 
 class Rounds:
@@ -86,11 +102,10 @@ class FairConnection(RequestHandler):
             return
         taken = 0
         if self.is_frugal():
-            taken = max(PIECE_BYTES, self._rest_of_body())
+            taken = PIECE_BYTES
+            if len(data) > PIECE_BYTES:
+                taken = max(PIECE_BYTES, self._rest_of_body() or plain_bytes(data))
             self._parse(data[:taken])
-            if taken < len(data) and (rest := self._rest_of_body()):
-                self._parse(data[taken : taken + rest])
-                taken += rest
         if taken < len(data):
             self._hold(data[taken:])
 
@@ -123,15 +138,22 @@ class FairConnection(RequestHandler):
         self._wait()
 
     def _parse(self, data: bytes) -> None:
-        began = time.perf_counter()
-        super().data_received(data)
-        ended = time.perf_counter()
-        # A hundredth of the time is free, so that no long life makes a greedy one.
-        left_s = max(0.0, self._spent_s - (began - self._parsed_at) / 100)
-        self._spent_s = left_s + (ended - began)
-        self._parsed_at = ended
+        if len(data) > SMALL_BYTES:
+            self._parse_measured(data)
+        else:
+            super().data_received(data)
         if self._messages:
             self._note_body(*self._messages[-1])
+
+    def _parse_measured(self, data: bytes) -> None:
+        # Of this thread: where the machine is busy with others it is not the client's fault.
+        began = time.thread_time()
+        super().data_received(data)
+        spent_s = time.thread_time() - began
+        # A hundredth of the time is free, so that no long life makes a greedy one.
+        now = time.perf_counter()
+        self._spent_s = max(0.0, self._spent_s - (now - self._parsed_at) / 100) + spent_s
+        self._parsed_at = now
 
     def _note_body(self, message: Any, body: StreamReader) -> None:
         self._body = None

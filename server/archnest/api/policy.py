@@ -27,7 +27,9 @@ HEADERS = CIMultiDict(
 def secure(response: web.StreamResponse) -> None:
     """Add the security headers."""
     headers = response.headers
-    headers.update(HEADERS)
+    # With 304 those of the answer that the client has go on to count (RFC 9110, 15.4.5).
+    if response.status != 304:
+        headers.update(HEADERS)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     headers.pop("Server", None)
