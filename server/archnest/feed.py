@@ -16,9 +16,12 @@ MIN_COMPRESSED_BYTES = 1_400
 """Below one packet's worth, compression saves nothing."""
 MAX_INLINE_BYTES = 65_536
 """Above this, compression goes to a thread: it would stall other clients."""
+LONG_BYTES = 1_000_000
 HOSTS_PER_TURN = 200
-CONTAINERS_PER_TURN = 20
-"""Hosts encoded, without and with their containers, before other clients get their turn."""
+CONTAINERS_PER_TURN = 60
+"""Hosts encoded, without and with their containers, before other clients get their turn:
+two milliseconds. While many report it waits that long for its own next turn, too.
+"""
 MAX_CACHED = 32
 
 _encode = msgspec.json.Encoder().encode
@@ -114,4 +117,6 @@ class Feed:
 
 
 def _gzip(body: bytes) -> bytes:
-    return gzip.compress(body, compresslevel=6, mtime=0)
+    # Of megabytes the first level leaves a fifth more, in a third of the time.
+    level = 6 if len(body) <= LONG_BYTES else 1
+    return gzip.compress(body, compresslevel=level, mtime=0)

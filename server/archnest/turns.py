@@ -17,6 +17,11 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_counting = False
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether somebody waits for a turn."""
+        return bool(self._waiting)
+
     async def take(self) -> None:
         """Return when it is this caller's turn."""
         loop = asyncio.get_running_loop()

@@ -22,15 +22,19 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
+        ingest = self.app.get(keys.INGEST)
         return _Server(
-            server.request_handler, request_factory=server.request_factory, **server._kwargs
+            Rounds(lambda: ingest is not None and ingest.turns.is_behind),
+            server.request_handler,
+            request_factory=server.request_factory,
+            **server._kwargs,
         )
 
 
 class _Server(web.Server):
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, rounds: Rounds, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._rounds = Rounds()
+        self._rounds = rounds
 
     def __call__(self) -> RequestHandler:
         return _Connection(self._rounds, self, loop=self._loop, **self._kwargs)
