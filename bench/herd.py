@@ -29,12 +29,12 @@ class Herd:
     failed: int
     polls: list[float]
 
-    def row(self) -> str:
+    def row(self, which: str) -> str:
         """A line in Markdown."""
         polls = sorted(self.polls)
         worst = polls[min(len(polls) - 1, int(len(polls) * 0.99))]
         return (
-            f"| {self.hosts:,} | {self.last_s:.1f} s | {self.failed} |"
+            f"| {self.hosts:,}, {which} | {self.last_s:.1f} s | {self.failed} |"
             f" {statistics.median(polls) * 1000:,.0f} ms | {worst * 1000:,.0f} ms |"
         )
 

@@ -1,0 +1,40 @@
+"""Reports are let in as fast as they are read, and people pass them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import ClientResponse, web
+
+from archnest import keys
+from archnest.api.fairness import REPORTS_A_ROUND, plain_bytes
+from tests.conftest import Client
+from tests.factories import container, report
+
+HEAD = b"POST /x HTTP/1.1\r\nContent-Length: 70\r\n"
+
+
+async def test_reports_wait_outside_while_those_that_are_in_are_read(
+    client: Client, application: web.Application, push: Callable[..., Awaitable[ClientResponse]]
+) -> None:
+    turns = application[keys.INGEST].turns
+    turns._each_round = turns._left = 0
+    document = report("nas", container("web"))
+    sent = [asyncio.create_task(push({**document, "hostId": f"h{n}"})) for n in range(90)]
+    await asyncio.sleep(0.5)
+    # Some rounds pass from letting one in until it asks for its turn.
+    assert 0 < len(application[keys.REPORT_BODIES]._held) <= 4 * REPORTS_A_ROUND
+    assert (await client.get("/healthz")).status == 200
+    turns._each_round = 8
+    assert {(await one).status for one in sent} == {200}
+
+
+def test_only_a_body_of_told_length_is_taken_in_one_go() -> None:
+    assert plain_bytes(HEAD + b"\r\n" + b"x" * 90) == len(HEAD) + 2 + 70
+    assert plain_bytes(HEAD.lower() + b"\r\n") == len(HEAD) + 2 + 70
+    for head in (
+        HEAD + b"Transfer-Encoding: chunked\r\n",
+        HEAD.replace(b"70", b"7f"),
+        b"GET / HTTP/1.1\r\n",
+        b"",
+    ):
+        assert plain_bytes(head + b"\r\n" + b"x" * 90) == 0
