@@ -8,6 +8,7 @@ Every step is linear in the length of the text, since containers choose it.
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from itertools import compress
 
 from msgspec.structs import replace
 
@@ -49,7 +50,7 @@ def is_secret_key(key: str) -> bool:
 
 def mask_text(text: str) -> str:
     """Replace passwords of URLs and values of options with secret names."""
-    if "://" in text:
+    if "@" in text and "://" in text:
         text = _mask_urls(text)
     if _OPTION_START.search(text):
         text = _OPTION.sub(rf"\g<1>{MASK}", text)
@@ -89,9 +90,9 @@ def mask_container(container: Container) -> Container:
 def _is_masked(keys: Iterable[str], values: Collection[str]) -> bool:
     """Whether nothing is to be replaced, as with most agents; looks at all values together."""
     text = "\n".join(values)
-    if "://" in text or _OPTION_START.search(text):
+    if ("@" in text and "://" in text) or _OPTION_START.search(text):
         return False
-    return all(value == MASK for key, value in zip(keys, values, strict=True) if is_secret_key(key))
+    return set(compress(values, map(is_secret_key, keys))) <= {MASK}
 
 
 def _mask_urls(text: str) -> str:
