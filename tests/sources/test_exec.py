@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from archnest import streams, terminals
+from archnest import keys, streams, terminals
 from archnest.auth import tickets
 from tests.conftest import Client, sign_in, slug
 from tests.engine.awkward import ALONE, IMAGE, SLEEP
@@ -140,7 +140,10 @@ async def test_a_flood_waits_in_the_engine_and_stops_at_once(
         await one.type("echo $((40+2)); yes\r")
         await one.shows("42")
         before = one.received
-        await one.listens(1.0)
+        heard = -1
+        while heard != one.received:
+            heard = one.received
+            await one.listens(1.0)
         unacknowledged = one.received - before
         assert 400_000 < unacknowledged < 1_500_000, "it does not wait for the client"
         await one.say(ack=unacknowledged)
@@ -276,6 +279,12 @@ async def test_only_so_many_are_open_at_once(
         await one.shows("42")
         async with terminal(client, admin, box) as second:
             assert (await second.ends())["kind"] == "too-many-streams"
+
+        async def is_alone() -> bool:
+            return client.app is not None and client.app[keys.TERMINALS]._talks == 1
+
+        # The server hears a moment later that the client has left.
+        await until(is_alone)
         async with connection(client):
             with pytest.raises(WSServerHandshakeError) as refused:
                 async with connection(client):

@@ -150,7 +150,8 @@ def container_of(inspected: Inspected, listed: Listed, stats: Stats | None) -> C
         ports=list(_ports(inspected.network_settings.ports or {}))[:MAX_ITEMS],
         networks=_networks(inspected.network_settings.networks or {}),
         mounts=_mounts(inspected),
-        env=[_env(entry) for entry in (settings.env or [])[:MAX_ITEMS]],
+        # In the order of their names, as the agent tells them: Docker's own tells nothing.
+        env=sorted(map(_env, (settings.env or [])[:MAX_ITEMS]), key=lambda one: one.key),
         entrypoint=_words(settings.entrypoint),
         command=_words(settings.cmd),
         labels=_labels(settings.labels or {}),
