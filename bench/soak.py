@@ -33,6 +33,7 @@ LINES = 12
 SAMPLE_EVERY_S = 1.0
 WARM_UP = 1 / 3
 """The part of the time in which caches, gone containers and the heap reach their size."""
+LEAST_S = 600.0
 REPORTS_A_DAY = 2_880
 ADMIN = ("soak", "soak-soak-soak")
 JSON = {"Content-Type": "application/json"}
@@ -238,11 +239,16 @@ def course(samples: list[Sample], spans: int) -> list[list[float]]:
 
 
 def table(samples: list[Sample]) -> list[str]:
-    """The course of it in Markdown, and the growth after the warm-up by least squares."""
+    """The course of it in Markdown, and the growth after the warm-up by least squares.
+
+    A short run has no growth: what fills up in the first minutes is not over.
+    """
     lines = [f"| minute | reports | {' | '.join(MEASURES)} |", "| --- " * 7 + "|"]
     for minute, reports, *figures in course(samples, LINES):
         cells = " | ".join(f"{figure:,.1f}" for figure in figures)
         lines.append(f"| {minute:.1f} | {reports:,} | {cells} |")
+    if samples[-1].at_s - samples[0].at_s < LEAST_S:
+        return lines
     warm = course(samples[int(len(samples) * WARM_UP) :], 40)
     hours = [span[0] / 60 for span in warm]
     slopes = [
