@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.factories import container
@@ -167,3 +168,17 @@ def test_nothing_jumps_while_the_page_comes_up(site: Site, page: Page) -> None:
     site.push("nas", *[container(f"c-{number}", restartCount=1) for number in range(50)])
     page.wait_for_timeout(2_500)
     assert page.evaluate("window.jumps") < 0.05
+
+
+@pytest.mark.parametrize("width", [900, 1000, 1280, 1440, 1920])
+def test_each_column_stands_under_its_name(admin_page: Page, site: Site, width: int) -> None:
+    page = admin_page
+    page.set_viewport_size({"width": width, "height": 800})
+    long = "a-name-that-is-far-longer-than-its-column-will-ever-be"
+    site.push("a-host-of-some-length", container(long, image=f"registry.example.com/{long}:1.2.3"))
+    expect(row_of(page, long)).to_be_visible()
+    heads, cells = (
+        page.locator(which).evaluate_all("all => all.map((one) => one.getBoundingClientRect().x)")
+        for which in (".row.head > *", ".rows .row:first-child > *")
+    )
+    assert heads == pytest.approx(cells, abs=1)
