@@ -48,7 +48,7 @@ class ChartBox {
   constructor(chart) {
     this.chart = chart;
     this.figure = h("p", { class: "chart-figure" });
-    this.place = h("div", { class: "chart-place", role: "img" });
+    this.place = h("div", { class: "chart-place", role: "img", "aria-label": `${chart.title} since the tab was opened` });
     this.node = h("div", { class: "chart" }, h("h3", {}, chart.title), this.figure, this.place);
     this.plot = /** @type {import("uplot") | null} */ (null);
     this.series = /** @type {Series | null} */ (null);
