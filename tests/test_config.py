@@ -3,11 +3,13 @@
 import ipaddress
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from archnest.config import load, parse_env_file, with_secrets
+from archnest.config import generated_once, load, parse_env_file, with_secrets
 from archnest.errors import StartRefused
 
 
@@ -120,6 +122,27 @@ def test_the_signing_secret_is_generated_once_and_private(tmp_path: Path) -> Non
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     for file in (tmp_path / "data").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_whoever_asks_for_a_secret_at_once_gets_the_same_one(tmp_path: Path) -> None:
+    for attempt in range(20):
+        path = tmp_path / str(attempt)
+        start = threading.Barrier(8)
+
+        def ask(path: Path = path, start: threading.Barrier = start) -> bytes:
+            start.wait(10)
+            return generated_once(path)
+
+        with ThreadPoolExecutor(8) as pool:
+            told = {asked.result() for asked in [pool.submit(ask) for _ in range(8)]}
+        assert told == {path.read_bytes().strip()}
+    assert len(list(tmp_path.iterdir())) == 20
+
+
+def test_a_secret_cut_off_while_it_was_written_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret.part").write_text("x" * 500)
+    assert len(generated_once(tmp_path / "secret")) == 64
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
 def test_a_data_folder_others_can_read_is_closed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 ARCHNEST_CONFIG with the environment on top, into one frozen Config.
 """
 
+import fcntl
 import ipaddress
 import os
 import re
@@ -115,19 +116,25 @@ def with_secrets(config: Config) -> Config:
 
 
 def generated_once(path: Path) -> bytes:
-    """A secret that is made up when first asked for and kept in this file, 0600."""
+    """A secret that is made up when first asked for and kept in this file, 0600.
+
+    Whoever asks at the same moment, in this process or another, gets the same one.
+    """
     if path.exists():
         return path.read_bytes().strip()
-    secret = secrets.token_urlsafe(48).encode()
     part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secret + b"\n")
-        file.flush()
-        os.fsync(descriptor)
-    part.rename(path)
-    return secret
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if path.exists():
+            part.unlink(missing_ok=True)
+        else:
+            file.truncate()
+            file.write(secrets.token_urlsafe(48).encode() + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+            part.rename(path)
+    return path.read_bytes().strip()
 
 
 class _Reader:
