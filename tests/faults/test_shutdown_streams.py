@@ -103,7 +103,11 @@ def watching(tmp_path: Path, engine_with_talkers: Engine) -> Iterator[Server]:
     server.ask("POST", "/api/sources", source)
 
     def shown() -> bool:
-        return any(one["containerCount"] == 2 for one in server.ask("GET", "/api/hosts")["hosts"])
+        hosts = server.ask("GET", "/api/containers")["hosts"]
+        return {one["name"] for host in hosts for one in host["containers"]} >= {
+            "talker",
+            "flooder",
+        }
 
     until(shown, "both containers")
     yield server

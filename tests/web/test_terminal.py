@@ -91,7 +91,9 @@ def test_who_cannot_have_one_reads_why(
     page = admin_page
     site.push("vm-1", container(name="pushed"))
     page.get_by_role("link", name="pushed").click()
-    expect(page.get_by_text("an agent only reports")).to_be_visible()
+    expect(
+        page.get_by_text("Not available from this source: an agent only reports.", exact=True)
+    ).to_be_visible()
     page.get_by_role("tab", name="Containers").click()
     engine.docker("kill", box)
     page.get_by_role("link", name=box, exact=True).click()
