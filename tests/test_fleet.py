@@ -1,7 +1,8 @@
 """The fleet: revisions, silence and what a reader who was away lacks."""
 
-from archnest.fleet import MAX_TOMBSTONES, Fleet
+from archnest.fleet import MAX_ROWS, MAX_TOMBSTONES, Changed, Fleet
 from archnest.picture import Picture
+from archnest.recall import Reading
 
 
 class Clock:
@@ -14,8 +15,9 @@ class Clock:
         return self.now
 
 
-def picture(host_id: str) -> Picture:
-    return Picture(host_id, None, "agent", 1_000.0, None, None, None, b"[]", {}, ())
+def picture(host_id: str, containers: int = 0) -> Picture:
+    reading = Reading(names={str(number): "" for number in range(containers)})
+    return Picture(host_id, None, "agent", 1_000.0, None, None, None, reading, ())
 
 
 def fleet_of(*host_ids: str, clock: Clock | None = None) -> Fleet:
@@ -27,7 +29,14 @@ def fleet_of(*host_ids: str, clock: Clock | None = None) -> Fleet:
 
 def changed(fleet: Fleet, since: str | None) -> tuple[list[str], list[str]] | None:
     answer = fleet.changed_since(since)
-    return answer and (sorted(entry.picture.host_id for entry in answer[0]), answer[1])
+    if answer is None:
+        return None
+    assert (answer.revision, answer.is_more) == (fleet.revision, False)
+    return sorted(ids_of(answer)), answer.removed
+
+
+def ids_of(answer: Changed) -> list[str]:
+    return [entry.picture.host_id for entry in answer.entries]
 
 
 def test_only_hosts_changed_since_a_revision_are_given() -> None:
@@ -45,6 +54,33 @@ def test_a_removed_host_is_told_until_it_returns() -> None:
     assert changed(fleet, before) == ([], ["a"])
     fleet.replace(picture("a"))
     assert changed(fleet, before) == (["a"], [])
+
+
+def test_what_is_too_much_for_one_answer_comes_in_several_oldest_first() -> None:
+    fleet = fleet_of("gone first", "a", "b", "gone last")
+    since: str | None = fleet.revision
+    fleet.remove("gone first")
+    for host_id in ("b", "a", "c"):
+        fleet.replace(picture(host_id, MAX_ROWS // 2))
+    fleet.remove("gone last")
+    told = []
+    while since != fleet.revision:
+        answer = fleet.changed_since(since)
+        assert answer is not None
+        told.append((ids_of(answer), answer.removed, answer.is_more))
+        since = answer.revision
+    assert told == [(["b", "a"], ["gone first"], True), (["c"], ["gone last"], False)]
+
+
+def test_a_host_too_large_for_one_answer_comes_by_itself() -> None:
+    fleet = fleet_of()
+    before = fleet.revision
+    fleet.replace(picture("large", 2 * MAX_ROWS))
+    fleet.replace(picture("small"))
+    first = fleet.changed_since(before)
+    assert first is not None
+    assert (ids_of(first), first.is_more) == (["large"], True)
+    assert changed(fleet, first.revision) == (["small"], [])
 
 
 def test_an_unknown_revision_means_everything() -> None:

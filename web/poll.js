@@ -1,7 +1,7 @@
 /**
  * Repeats a task: never overlapping, stopped while the page is hidden,
  * doubling its wait on failure up to a bound, at once when the page comes
- * back or the network does.
+ * back or the network does, or when the task says that there is more.
  */
 
 export const EVERY_MS = 1500;
@@ -10,7 +10,7 @@ const LONGEST_MS = 15000;
 const PATIENCE_MS = 15000;
 
 /**
- * @param {(signal: AbortSignal) => Promise<void>} task
+ * @param {(signal: AbortSignal) => Promise<boolean | void>} task resolves to true when there is more to do at once
  * @param {(error: unknown, retryAt: number) => void} failed
  */
 export function poll(task, failed) {
@@ -25,7 +25,8 @@ export function poll(task, failed) {
     running = true;
     let wait = EVERY_MS;
     try {
-      await task(AbortSignal.any([controller.signal, AbortSignal.timeout(PATIENCE_MS)]));
+      const more = await task(AbortSignal.any([controller.signal, AbortSignal.timeout(PATIENCE_MS)]));
+      if (more === true) wait = 0;
       failures = 0;
     } catch (error) {
       wait = Math.min(EVERY_MS * 2 ** failures, LONGEST_MS);

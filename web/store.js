@@ -106,7 +106,7 @@ export function nudge() {
   if (trouble && Date.now() - triedAt > EVERY_MS) retry();
 }
 
-/** @param {AbortSignal} signal */
+/** @param {AbortSignal} signal @returns {Promise<boolean>} whether the server has more to tell */
 async function refresh(signal) {
   const path = revision ? `api/containers?since=${encodeURIComponent(revision)}` : "api/containers";
   const answer = await getIfChanged(path, etag, signal);
@@ -121,6 +121,7 @@ async function refresh(signal) {
     apply(answer.body);
   }
   if (answer || recovered || spoke) tell();
+  return answer?.body.more ?? false;
 }
 
 /** @param {import("./types.js").Changes} changes */

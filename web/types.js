@@ -83,6 +83,7 @@
  * @typedef {object} Changes
  * @property {string} revision
  * @property {boolean} full
+ * @property {boolean} more whether there is more than this answer holds
  * @property {number} staleAfterMs
  * @property {string} agentVersion
  * @property {{host: Host, containers: ContainerRow[]}[]} hosts

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from archnest.fleet import Entry, Fleet
+from archnest.fleet import Changed, Fleet
 from archnest.model.host import Changes, HostList
 
 T = TypeVar("T")
@@ -91,29 +91,31 @@ class Feed:
             hosts.append(entry.host_json)
             if number % HOSTS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        return self._encoded(revision, {"hosts": hosts})
+        return Encoded(_encode({**self._head(revision), "hosts": hosts}))
 
-    async def _encode_changes(
-        self, revision: str, changed: tuple[list[Entry], list[str]] | None
-    ) -> Encoded[Changes]:
-        entries, removed = changed if changed is not None else (self._fleet.entries(), [])
+    async def _encode_changes(self, revision: str, changed: Changed | None) -> Encoded[Changes]:
+        entries = changed.entries if changed is not None else self._fleet.entries()
         parts: list[dict[str, msgspec.Raw]] = []
         for number, entry in enumerate(entries, start=1):
             rows = msgspec.Raw(entry.picture.rows_json)
             parts.append({"host": entry.host_json, "containers": rows})
             if number % CONTAINERS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        return self._encoded(
-            revision, {"full": changed is None, "hosts": parts, "removed": removed}
-        )
+        told = {
+            **self._head(changed.revision if changed is not None else revision),
+            "full": changed is None,
+            "more": changed is not None and changed.is_more,
+            "hosts": parts,
+            "removed": changed.removed if changed is not None else [],
+        }
+        return Encoded(_encode(told))
 
-    def _encoded(self, revision: str, rest: dict[str, object]) -> Encoded[Any]:
-        head = {
+    def _head(self, revision: str) -> dict[str, object]:
+        return {
             "revision": revision,
             "staleAfterMs": self._fleet.stale_after_ms,
             "agentVersion": self._agent_version,
         }
-        return Encoded(_encode({**head, **rest}))
 
 
 def _gzip(body: bytes) -> bytes:

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 MAX_TOMBSTONES = 1_000
+MAX_ROWS = 5_000
+"""About how many containers one answer of changes tells: to encode and compress these
+takes a twentieth of a second.
+"""
 CAPABILITIES = {
     "agent": ["stats"],
     "docker-tcp": ["stats", "logs", "actions", "exec"],
@@ -77,6 +81,18 @@ class Entry:
     def host_json(self) -> msgspec.Raw:
         """The same, encoded once."""
         return msgspec.Raw(_encode(self.host()))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a reader lacks, or as much of it as one answer takes, the oldest first."""
+
+    entries: list[Entry]
+    removed: list[str]
+    revision: str
+    """The one that the reader knows then."""
+    is_more: bool
+    """Whether there is more than this."""
 
 
 class Fleet:
@@ -133,15 +149,22 @@ class Fleet:
         """Whether it can be said what changed since then."""
         return self._number_of(revision) is not None
 
-    def changed_since(self, revision: str | None) -> tuple[list[Entry], list[str]] | None:
-        """Hosts changed and ids removed since then, or None: everything may have."""
+    def changed_since(self, revision: str | None) -> Changed | None:
+        """What changed since then, or None: everything may have."""
         self._notice_silence()
         number = self._number_of(revision)
         if number is None:
             return None
-        changed = list(self._newer_than(number))
-        removed = [host_id for host_id, at in self._removed.items() if at > number]
-        return changed, removed
+        newer = list(self._newer_than(number))
+        entries: list[Entry] = []
+        rows = 0
+        while newer and rows < MAX_ROWS:
+            entry = newer.pop()
+            entries.append(entry)
+            rows += len(entry.picture.names) + len(entry.picture.gone)
+        last = entries[-1].revision if newer else self._number
+        removed = [host_id for host_id, at in self._removed.items() if number < at <= last]
+        return Changed(entries, removed, f"{self.boot_id}-{last}", bool(newer))
 
     def replace(
         self, picture: Picture, age_s: float = 0.0, conflict: list[Machine] | None = None
@@ -209,6 +232,7 @@ class Fleet:
             self._show(silent.picture, stale=True, error=silent.error, conflict=silent.conflict)
 
     def _newer_than(self, number: int) -> Iterator[Entry]:
+        """The newest first."""
         for entry in reversed(self._entries.values()):
             if entry.revision <= number:
                 return

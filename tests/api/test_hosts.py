@@ -38,6 +38,24 @@ async def test_a_poll_carries_only_what_changed(client: Client, admin: Headers, 
     ]
 
 
+async def test_what_is_too_much_for_one_answer_comes_in_several(
+    client: Client, admin: Headers, push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.fleet.MAX_ROWS", 2)
+    revision = (await get(client, "/api/containers", admin))["revision"]
+    for name in ("a", "b", "c"):
+        await push(report(name, container()))
+    answers = [await get(client, f"/api/containers?since={revision}", admin)]
+    answers.append(await get(client, f"/api/containers?since={answers[0]['revision']}", admin))
+    told = [
+        ([one["host"]["hostId"] for one in answer["hosts"]], answer["more"]) for answer in answers
+    ]
+    assert told == [(["a", "b"], True), (["c"], False)]
+    everything = await get(client, "/api/containers", admin)
+    assert (len(everything["hosts"]), everything["more"]) == (3, False)
+    assert everything["revision"] == answers[1]["revision"]
+
+
 async def test_a_forgotten_host_is_told_to_pollers(
     client: Client, admin: Headers, push: Push
 ) -> None:

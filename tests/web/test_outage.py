@@ -1,5 +1,6 @@
 """A server that is away, slow or failing, and a browser that keeps nothing."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -66,6 +67,31 @@ def test_a_poll_asks_only_for_what_changed(
     assert last is not None
     assert last.status == 304
     assert "if-none-match" in asked[-1].headers
+
+
+def test_what_one_answer_could_not_hold_is_asked_for_at_once(
+    admin_page: Page, site: Site, asked: list[Request]
+) -> None:
+    times: list[float] = []
+
+    def hold_back(route: Route) -> None:
+        """Say once that there is more, and note when that was and when the page asked then."""
+        answer = route.fetch()
+        if times:
+            times.append(time.monotonic())
+        if answer.status == 200 and not times:
+            route.fulfill(response=answer, json={**answer.json(), "more": True})
+            times.append(time.monotonic())
+        else:
+            route.fulfill(response=answer)
+
+    admin_page.route(POLL, hold_back)
+    site.push("nas", container("db"))
+    expect(row_of(admin_page, "db")).to_be_visible()
+    admin_page.wait_for_timeout(3_500)
+    told, at_once, later = times[:3]
+    assert at_once - told < 1.0
+    assert later - at_once > 1.2
 
 
 def test_a_server_that_is_away_is_asked_ever_less_but_at_once_when_somebody_comes(

@@ -116,11 +116,13 @@ class Changes(Struct, rename="camel", frozen=True):
 
     When `full` is true, `hosts` is everything there is and replaces what the
     reader holds; otherwise each host in it replaces that host, and the ids in
-    `removed` are to be dropped.
+    `removed` are to be dropped. When `more` is true, that was not all: ask again
+    at once, for what changed since this `revision`.
     """
 
     revision: str
     full: bool
+    more: bool
     stale_after_ms: int
     agent_version: str
     """Of the agent that this server serves; a host's smaller one is to be upgraded."""
