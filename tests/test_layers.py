@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,3 +218,13 @@ def test_no_file_is_two_rooms() -> None:
         assert sizes.pop(script) <= MAX_AGENT_LINES
     too_long = {str(p.relative_to(CHECKOUT)): n for p, n in sizes.items() if n > MAX_FILE_LINES}
     assert too_long == {}
+
+
+def test_an_idle_server_loads_nothing_that_only_ssh_needs() -> None:
+    script = (
+        "import sys, archnest.app;"
+        " print(*sorted({'asyncssh', 'cryptography'} & set(sys.modules)));"
+        " import asyncssh; print(*sorted({'asyncssh', 'cryptography'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n") == ["", "asyncssh cryptography", ""]

@@ -40,7 +40,7 @@ class Config:
     stale_after_ms: int
     max_report_bytes: int
     jwt_secret: bytes | None
-    """None means: generated once into the data folder, see `jwt_secret_of`."""
+    """None means: generated once into the data folder, see `with_secrets`."""
     session_ttl_s: int
     tls_cert: Path | None
     tls_key: Path | None

@@ -8,8 +8,7 @@ import secrets
 import time
 from dataclasses import replace
 
-import jwt
-
+from archnest.auth.hmac_jwt import InvalidTokenError, PyJWT
 from archnest.store import sessions as store
 from archnest.store.database import Database
 from archnest.store.sessions import Session
@@ -29,7 +28,7 @@ class Sessions:
     """Every live session of the server."""
 
     def __init__(self, secret: bytes, ttl_s: int, database: Database) -> None:
-        self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+        self._jwt = PyJWT(options={"enforce_minimum_key_length": True})
         self._secret = secret
         self._ttl_s = ttl_s
         self._database = database
@@ -115,7 +114,7 @@ class Sessions:
                 # A clock set back after the sign-in must not end the session.
                 options={"require": ["exp", "iat", "sub", "jti"], "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
+        except (InvalidTokenError, ValueError, RecursionError):
             return None
         session = self._live.get(str(claims["jti"]))
         if session is None or str(session.user_id) != claims["sub"]:
