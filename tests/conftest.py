@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings as hypothesis_settings
 
 from archnest import config as settings
 from archnest import keys
@@ -23,6 +24,10 @@ from archnest.store.migrate import migrate
 from tests.factories import ADMIN, AGENT, AGENT_TOKEN, MEMBER, bearer
 
 pytest_plugins = ["tests.engine.dockerd", "tests.sources.transports"]
+
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("archnest", hypothesis_settings(deadline=None))
+hypothesis_settings.load_profile("archnest")
 
 Client = TestClient[Any, Any]
 

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archnest.masking import MASK, is_secret_key, mask_container, mask_text, mask_value
+from archnest.masking import (
+    MASK,
+    _secret_ones,
+    is_secret_key,
+    mask_container,
+    mask_text,
+    mask_value,
+)
 from archnest.model.report import Container
 from tests.factories import container
 
@@ -117,3 +124,29 @@ def test_every_field_the_rule_names_is_masked() -> None:
 def test_a_container_without_secrets_is_given_back_itself() -> None:
     plain = msgspec.convert(container(), Container)
     assert mask_container(plain) is plain
+
+
+names = st.lists(st.sampled_from(["a", "\n", "key", "TOKEN", "=", "é"]), max_size=4).map("".join)
+values = st.sampled_from(["", "x", MASK, "a\nb", "http://u:s3@h", "--token s3", "@", "://", "-"])
+
+
+@given(
+    st.lists(st.tuples(names, values), max_size=5),
+    st.dictionaries(names, values, max_size=5),
+    st.none() | values,
+)
+def test_a_container_is_masked_as_each_of_its_values_is(
+    env: list[tuple[str, str]], labels: dict[str, str], command: str | None
+) -> None:
+    entries = [{"key": key, "value": value} for key, value in env]
+    made = masked(container(env=entries, labels=labels, command=command))
+    assert [entry.value for entry in made.env or []] == [mask_value(*one) for one in env]
+    assert made.labels == {key: mask_value(key, value) for key, value in labels.items()}
+    assert made.command == (None if command is None else mask_text(command))
+
+
+def test_names_that_fill_the_memory_are_not_kept_in_mind() -> None:
+    before = _secret_ones.cache_info().currsize
+    for number in range(20):
+        masked(container(env=[{"key": f"{number}" * 3_000, "value": "x"}]))
+    assert _secret_ones.cache_info().currsize == before

@@ -6,9 +6,8 @@ Every step is linear in the length of the text, since containers choose it.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import compress
 
 from msgspec.structs import replace
 
@@ -42,7 +41,12 @@ _OPTION = re.compile(
 _OPTION_START = re.compile(r"""-(?<![^ \t\r\n\f\v'"=,;(\[{&|`]-)""")
 
 
-@lru_cache(maxsize=4096)
+MAX_REMEMBERED = 2_048
+"""Characters of a container's names up to which it is kept in mind which are secret:
+more would let an agent fill the memory.
+"""
+
+
 def is_secret_key(key: str) -> bool:
     """Whether a variable, label or option of this name holds a secret."""
     return _SECRET.search(key) is not None
@@ -73,26 +77,52 @@ def mask_container(container: Container) -> Container:
 
     Gives back the same object when there was none.
     """
+    env, labels = container.env or [], container.labels or {}
+    values = [*[one.value for one in env], *labels.values()]
+    if _is_masked("\n".join([*[one.key for one in env], *labels]), values) and not _may_mask(
+        "\n".join([*values, container.entrypoint or "", container.command or ""])
+    ):
+        return container
+    return _masked(container)
+
+
+def _is_masked(names: str, values: Sequence[str]) -> bool:
+    """Whether every value whose name, one a line, is that of a secret is replaced already."""
+    is_short = len(names) <= MAX_REMEMBERED
+    count, secret = (_secret_ones if is_short else _secret_ones.__wrapped__)(names)
+    # There are more lines than values where a name holds one itself.
+    return count == len(values) and {values[number] for number in secret} <= {MASK}
+
+
+# Containers have the same names again and again, other containers' too.
+@lru_cache(maxsize=1024)
+def _secret_ones(names: str) -> tuple[int, tuple[int, ...]]:
+    """How many names these are, one a line, and the numbers of those of secrets."""
+    each = names.split("\n")
+    count = len(each) if names else 0
+    return count, tuple(number for number, one in enumerate(each) if is_secret_key(one))
+
+
+def _may_mask(text: str) -> bool:
+    """Whether `mask_text` may replace anything in any line of it."""
+    return ("@" in text and "://" in text) or _OPTION_START.search(text) is not None
+
+
+def _masked(container: Container) -> Container:
     changed: dict[str, object] = {}
-    if env := container.env:
-        keys, values = [one.key for one in env], [one.value for one in env]
-        if not _is_masked(keys, values):
-            changed["env"] = [EnvEntry(one.key, mask_value(one.key, one.value)) for one in env]
-    if (labels := container.labels) and not _is_masked(labels, labels.values()):
-        changed["labels"] = {key: mask_value(key, value) for key, value in labels.items()}
+    if container.env:
+        env = [EnvEntry(one.key, mask_value(one.key, one.value)) for one in container.env]
+        if env != container.env:
+            changed["env"] = env
+    if container.labels:
+        labels = {key: mask_value(key, value) for key, value in container.labels.items()}
+        if labels != container.labels:
+            changed["labels"] = labels
     for name in ("entrypoint", "command"):
         text = getattr(container, name)
-        if text and (masked := mask_text(text)) is not text:
+        if text and (masked := mask_text(text)) != text:
             changed[name] = masked
     return replace(container, **changed) if changed else container
-
-
-def _is_masked(keys: Iterable[str], values: Collection[str]) -> bool:
-    """Whether nothing is to be replaced, as with most agents; looks at all values together."""
-    text = "\n".join(values)
-    if ("@" in text and "://" in text) or _OPTION_START.search(text):
-        return False
-    return set(compress(values, map(is_secret_key, keys))) <= {MASK}
 
 
 def _mask_urls(text: str) -> str:
