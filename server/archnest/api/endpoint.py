@@ -13,10 +13,13 @@ import time
 import typing
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
+from multidict import MultiMapping
+from yarl import URL
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
@@ -34,6 +37,8 @@ R = TypeVar("R")
 _encode = msgspec.json.Encoder().encode
 
 JSON = "application/json"
+MAX_REMEMBERED_QUERY = 256
+"""Characters of a query up to which it is kept in mind what it says."""
 
 
 class Streamed(web.StreamResponse, Generic[T]):
@@ -164,8 +169,12 @@ class _Endpoint:
         arguments = self._admit(request)
         for name in self._path_names:
             arguments[name] = request.match_info[name]
-        for name in self._query_names:
-            arguments[name] = request.query.get(name)
+        if self._query_names:
+            raw = request.rel_url.raw_query_string
+            # Longer ones would let anyone fill the memory.
+            query = _query(raw) if len(raw) <= MAX_REMEMBERED_QUERY else request.query
+            for name in self._query_names:
+                arguments[name] = query.get(name)
         if not self._has_body:
             answer = await self.route.handler(request, **arguments)
             return await _respond(request, answer, self.route.status)
@@ -202,6 +211,12 @@ class _Endpoint:
             )
         )
         return {"identity": identity} if self._takes_identity else {}
+
+
+# A page asks the same until something changes.
+@lru_cache(maxsize=1024)
+def _query(raw: str) -> MultiMapping[str]:
+    return URL.build(query_string=raw, encoded=True).query
 
 
 def _note_refusal(request: web.Request, problem: Problem) -> None:
