@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from archnest.api.protocol import Runner
 from archnest.app import SERVER_OPTIONS, make_app
 from archnest.assets import asset_dir
 from archnest.auth.accounts import Accounts
+from archnest.auth.passwords import Passwords
 from archnest.config import Config
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.migrate import migrate
-from tests.factories import ADMIN, AGENT, AGENT_TOKEN, MEMBER, bearer
+from tests.factories import ADMIN, AGENT, AGENT_TOKEN, MEMBER, QUICK, bearer
 
 pytest_plugins = ["tests.engine.dockerd", "tests.sources.transports"]
 
@@ -55,8 +57,9 @@ def config(environ: dict[str, str], tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def application(config: Config) -> web.Application:
-    """The whole server, not started."""
+def application(config: Config, monkeypatch: pytest.MonkeyPatch) -> web.Application:
+    """The whole server, not started. Its passwords take no time, as tests/auth has them do."""
+    monkeypatch.setattr("archnest.auth.accounts.Passwords", partial(Passwords, QUICK))
     return make_app(config)
 
 

@@ -5,9 +5,13 @@ import gzip
 import json
 from typing import Any
 
+import argon2
+
 AGENT_TOKEN = "a-shared-agent-token-for-tests"
 ADMIN = ("ada", "correct horse battery")
 MEMBER = ("mel", "staple horse battery")
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""For tests that are not about how long guessing a password takes."""
 
 _CONTAINER: dict[str, Any] = {
     "id": "",

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import argon2
 import pytest
 
 from archnest.auth.access_tokens import AccessTokens
@@ -12,9 +11,9 @@ from archnest.auth.sessions import Sessions
 from archnest.config import Config
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.users import UserRow, insert_user
+from tests.factories import QUICK
 
 NOW = 1_800_000_000.0
-QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 
 

@@ -19,7 +19,8 @@ from archnest.errors import Conflict, NotFound, NotSignedIn, WrongCredentials
 from archnest.model.account import SignedIn
 from archnest.store.database import Database
 from archnest.store.users import UserRow, user_named
-from tests.auth.conftest import NOW, PASSWORD, QUICK
+from tests.auth.conftest import NOW, PASSWORD
+from tests.factories import QUICK
 
 NEW = "battery staple horse"
 

@@ -9,7 +9,8 @@ import pytest
 
 from archnest.auth.passwords import AT_ONCE, MAX_WAITING, Passwords
 from archnest.errors import TooManyAttempts
-from tests.auth.conftest import PASSWORD, QUICK
+from tests.auth.conftest import PASSWORD
+from tests.factories import QUICK
 
 
 class HeldHasher(argon2.PasswordHasher):
