@@ -35,8 +35,6 @@ FRUGAL_S = 0.002
 
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
-
-
 _REPORT = re.compile(rb"POST [^ ?]{0,200}/api/agents/docker/report[ ?]")
 
 
@@ -59,8 +57,8 @@ class Rounds:
         self._frugal: deque[FairConnection] = deque()
         self._greedy: deque[FairConnection] = deque()
         self._reports: deque[FairConnection] = deque()
-        self._let_in = 0
-        """Reports, in this round."""
+        self._room = REPORTS_A_ROUND
+        """For reports, in this round."""
         self._is_planned = False
 
     def join(self, connection: "FairConnection") -> None:
@@ -70,10 +68,11 @@ class Rounds:
 
     def lets_in(self) -> bool:
         """Whether one more report may be parsed in this round."""
-        if self._reports or self._let_in >= REPORTS_A_ROUND or self._is_behind():
+        if self._reports or not self._room:
             return False
-        self._let_in += 1
-        self._plan()
+        self._room -= 1
+        if not self._is_planned:
+            self._plan()
         return True
 
     def join_reports(self, connection: "FairConnection") -> None:
@@ -93,11 +92,12 @@ class Rounds:
             waiting.popleft().parse_on()
             if time.perf_counter() > until:
                 break
-        room = 0 if self._is_behind() else REPORTS_A_ROUND
-        self._let_in = min(room, len(self._reports))
-        for _ in range(self._let_in):
+        had_room = self._room
+        self._room = 0 if self._is_behind() else REPORTS_A_ROUND
+        while self._reports and self._room:
+            self._room -= 1
             self._reports.popleft().parse_on()
-        if self._frugal or self._greedy or self._reports or self._let_in:
+        if self._frugal or self._greedy or self._reports or self._room != had_room:
             self._plan()
 
 
@@ -130,25 +130,31 @@ class FairConnection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse at once what is little, and let the rest wait."""
         if self._held is not None:
-            self._held, self._taken = self._held[self._taken :] + data, 0
+            if data:
+                self._held, self._taken = self._held[self._taken :] + data, 0
+                self._pause_transport_reading()
             return
         rest = self._rest_of_body()
         if not rest and _REPORT.match(data) and not self._rounds.lets_in():
-            self._hold(data)
+            # Whoever sends a report sends no more before it is answered.
+            self._held, self._taken = data, 0
             self._rounds.join_reports(self)
-            return
-        taken = self._piece(data) if self.is_frugal() else 0
-        if taken:
-            self._parse(data[:taken])
-        if taken < len(data):
-            self._hold(data[taken:])
-            self._wait()
+        elif not self.is_frugal():
+            self._hold(data)
+        elif len(data) <= SMALL_BYTES:
+            self._parse(data)
+        else:
+            self._parse_first_of(data, rest or plain_bytes(data))
 
-    def _piece(self, data: bytes) -> int:
-        """How much of it may be parsed in one go."""
-        if len(data) <= PIECE_BYTES or not self.is_frugal():
-            return PIECE_BYTES
-        return max(PIECE_BYTES, self._rest_of_body() or plain_bytes(data))
+    def _parse_first_of(self, data: bytes, plain: int) -> None:
+        """Parse what may be in one go; the first `plain` bytes are only copied."""
+        if len(data) <= plain:
+            self._parse(data)
+            return
+        size = max(PIECE_BYTES, plain)
+        self._parse_measured(data[:size])
+        if size < len(data):
+            self._hold(data[size:])
 
     def parse_on(self) -> None:
         """Take a turn: parse one piece of what waits."""
@@ -156,12 +162,16 @@ class FairConnection(RequestHandler):
         if self.transport is None:
             self._held = None
         elif self._held is not None and not self._reading_paused and not self._buffer_paused:
-            size = PIECE_BYTES if self._taken else self._piece(self._held)
-            piece = self._held[self._taken : self._taken + size]
+            held, taken, rest = self._held, self._taken, self._rest_of_body()
+            plain = 0 if taken or not self.is_frugal() else rest or plain_bytes(held)
+            piece = held[taken : taken + max(PIECE_BYTES, plain)]
             self._taken += len(piece)
-            if self._taken >= len(self._held):
+            if self._taken >= len(held):
                 self._held = None
-            self._parse(piece)
+            if len(piece) <= plain:
+                self._parse(piece)
+            else:
+                self._parse_measured(piece)
             if not self._reading_paused and not self._buffer_paused:
                 self._resume_transport_reading()
 
@@ -173,24 +183,21 @@ class FairConnection(RequestHandler):
         super().set_parser(parser, data_received_cb)
         if early:
             self._hold(early + (self._held or b"")[self._taken :])
-            self._wait()
 
     def _hold(self, data: bytes) -> None:
         self._held, self._taken = data, 0
         self._pause_transport_reading()
+        self._wait()
 
     def _parse(self, data: bytes) -> None:
-        if len(data) > SMALL_BYTES:
-            self._parse_measured(data)
-        else:
-            super().data_received(data)
+        super().data_received(data)
         if self._messages:
             self._note_body(*self._messages[-1])
 
     def _parse_measured(self, data: bytes) -> None:
         # Of this thread: where the machine is busy with others it is not the client's fault.
         began = time.thread_time()
-        super().data_received(data)
+        self._parse(data)
         spent_s = time.thread_time() - began
         # A hundredth of the time is free, so that no long life makes a greedy one.
         now = time.perf_counter()
