@@ -1,8 +1,7 @@
 """An agent and an engine for one host: whose picture is shown."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from archnest.errors import Conflict
 from archnest.ingest import masked_picture

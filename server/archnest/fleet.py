@@ -42,8 +42,7 @@ def elapsed_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, dict=True, eq=False):
     """A host's picture with the revision it last changed at."""
 
     picture: Picture

@@ -9,8 +9,9 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from archnest import recall
 from archnest.errors import Conflict, NotFound, StoreUnavailable
@@ -31,8 +32,7 @@ AT_ONCE = 8
 """Slices of reports read between two looks at the network, about a millisecond each."""
 
 
-@dataclass(slots=True)
-class _Change:
+class _Change(Struct, eq=False):
     host_id: str
     picture: Picture | None
     """None forgets the host."""

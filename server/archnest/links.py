@@ -8,7 +8,9 @@ reports are shown again.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from archnest.errors import Conflict
 from archnest.picture import AGENT, Picture

@@ -1,10 +1,10 @@
 """One host's picture and how a newer report changes it; pure."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
@@ -30,8 +30,7 @@ _decode_gone = msgspec.json.Decoder(list[GoneContainer]).decode
 _decode_engine = msgspec.json.Decoder(Engine).decode
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True, dict=True):
     """A host as of its latest report, masked. The containers stay encoded:
 
     most reports are replaced before anyone reads them.
@@ -44,7 +43,7 @@ class Picture:
     reported_at: str | None
     agent_version: str | None
     engine: Engine | None
-    reading: Reading = field(repr=False)
+    reading: Reading
     gone: tuple[GoneContainer, ...]
     marks: Marks = NO_MARKS
     """Of the machine whose agent sent it."""

@@ -11,9 +11,9 @@ import contextlib
 import re
 from array import array
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import field
 
 from archnest.masking import mask_container
 from archnest.model.limits import MAX_CONTAINERS
@@ -43,8 +43,7 @@ _HIDDEN_CUT = b',"imageId":'
 """The first of the fields that only a container's own view shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A report's containers as they are stored."""
 
     containers_json: bytes = b"[]"

@@ -52,7 +52,8 @@ class Body:
             raise TooLarge(f"the body may have at most {self._max_bytes} bytes")
         # Most bodies have arrived with their headers; a timer costs more than reading them.
         if self._request.content.is_eof():
-            self._raw = await self._read()
+            self._raw = self._request.content.read_nowait()
+            self._take(len(self._raw), len(self._raw))
             return
         try:
             async with self._bodies.waiting(self._held, READ_TIMEOUT_S):
@@ -65,11 +66,14 @@ class Body:
         size = 0
         async for chunk in self._request.content.iter_any():
             size += len(chunk)
-            if size > self._max_bytes:
-                raise TooLarge(f"the body may have at most {self._max_bytes} bytes")
-            self._bodies.grow(self._held, len(chunk))
+            self._take(len(chunk), size)
             chunks.append(chunk)
         return b"".join(chunks)
+
+    def _take(self, more: int, size: int) -> None:
+        if size > self._max_bytes:
+            raise TooLarge(f"the body may have at most {self._max_bytes} bytes")
+        self._bodies.grow(self._held, more)
 
     def unpacked(self) -> bytes:
         """The body, inflated in one go; raises TooLarge, Overloaded, or Invalid."""

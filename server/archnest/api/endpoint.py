@@ -5,13 +5,12 @@ The function's annotations say everything: `body` is decoded into its struct,
 path comes from the path and any other `str | None` one from the query.
 """
 
-import contextlib
 import inspect
 import logging
 import re
 import time
 import typing
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -47,14 +46,14 @@ class Streamed(web.StreamResponse, Generic[T]):
     media_type = "application/x-ndjson"
 
 
-@contextlib.contextmanager
-def _invalid() -> Iterator[None]:
-    try:
-        yield
-    except msgspec.ValidationError as error:
-        raise Invalid(_named(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Invalid(f"the body is not valid JSON: {_plain(error)}") from None
+_UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What decoding raises; a ValidationError is a DecodeError, too."""
+
+
+def _invalid(error: Exception) -> Invalid:
+    if isinstance(error, msgspec.ValidationError):
+        return Invalid(_named(error))
+    return Invalid(f"the body is not valid JSON: {_plain(error)}")
 
 
 class Undecoded(Generic[T]):
@@ -65,16 +64,20 @@ class Undecoded(Generic[T]):
 
     def read(self, decode: Callable[[bytes], R]) -> R:
         """What `decode` makes of it; what msgspec raises becomes Invalid, naming the field."""
-        with _invalid():
+        try:
             return decode(self._body.unpacked())
+        except _UNDECODABLE as error:
+            raise _invalid(error) from None
 
     async def read_in_turns(self, decode: Callable[[Callable[[], bytes]], Awaitable[R]]) -> R:
         """The same for a body that may be long: `decode` is given what unpacks it."""
-        with _invalid():
+        try:
             if self._body.is_short:
                 return await decode(self._body.unpacked_short)
             async with self._body.opened() as unpack:
                 return await decode(unpack)
+        except _UNDECODABLE as error:
+            raise _invalid(error) from None
 
 
 @dataclass(frozen=True)

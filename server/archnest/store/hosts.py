@@ -2,14 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archnest.store.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class HostRecord:
-    """One row: texts as stored, JSON not decoded."""
+class HostRecord(NamedTuple):
+    """One row, in the order of its columns: texts as stored, JSON not decoded."""
 
     host_id: str
     hostname: str | None
@@ -49,20 +48,7 @@ def save_reports(connection: sqlite3.Connection, records: Sequence[HostRecord]) 
                received_at = excluded.received_at, agent_version = excluded.agent_version,
                engine_json = excluded.engine_json, gone_json = excluded.gone_json
         """,
-        [
-            (
-                record.host_id,
-                record.hostname,
-                record.source,
-                record.report_json,
-                record.reported_at,
-                record.received_at,
-                record.agent_version,
-                record.engine_json,
-                record.gone_json,
-            )
-            for record in records
-        ],
+        records,
     )
 
 
