@@ -9,8 +9,8 @@ copied, and is taken as it comes.
 
 Of reports so many are let in between two looks at the network, first come,
 first served, and none while those that are in wait to be read: when ten
-thousand hosts report in the same second they wait outside, and a person's
-requests pass them.
+thousand hosts report in the same second they wait outside (`first_read.py`),
+and a person's requests pass them.
 """
 
 import asyncio
@@ -130,14 +130,12 @@ class FairConnection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse at once what is little, and let the rest wait."""
         if self._held is not None:
-            if data:
-                self._held, self._taken = self._held[self._taken :] + data, 0
-                self._pause_transport_reading()
+            self._held, self._taken = self._held[self._taken :] + data, 0
             return
         rest = self._rest_of_body()
         if not rest and _REPORT.match(data) and not self._rounds.lets_in():
-            # Whoever sends a report sends no more before it is answered.
             self._held, self._taken = data, 0
+            self._pause_transport_reading()
             self._rounds.join_reports(self)
         elif not self.is_frugal():
             self._hold(data)

@@ -9,10 +9,10 @@ these come from several places.
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from archnest import keys
 from archnest.api.fairness import FairConnection, Rounds
+from archnest.api.first_read import FirstRead
 from archnest.api.policy import secure
 from archnest.api.problems import refused
 
@@ -36,8 +36,8 @@ class _Server(web.Server):
         super().__init__(*args, **options)
         self._rounds = rounds
 
-    def __call__(self) -> RequestHandler:
-        return _Connection(self._rounds, self, loop=self._loop, **self._kwargs)
+    def __call__(self) -> FirstRead:  # type: ignore[override]
+        return FirstRead(_Connection(self._rounds, self, loop=self._loop, **self._kwargs))
 
 
 class _Connection(FairConnection):
