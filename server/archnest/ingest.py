@@ -83,7 +83,8 @@ class Ingest:
 
         `now` is unix seconds by the server's clock.
         """
-        await self.turns.take()
+        if not self.turns.take_now():
+            await self.turns.take()
         sent = recall.Sent(unpack())
         current = self._fleet.get(sent.report.host_id)
         before = current.reading if current else recall.Reading()

@@ -112,7 +112,9 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
         """This newer picture with what it lacks of the previous one kept as gone."""
         if previous is None or previous.source != self.source:
             return self
-        missing = previous.names.keys() - self.names.keys()
+        # Where only statistics moved, both are one.
+        is_same = previous.names is self.names
+        missing = set() if is_same else previous.names.keys() - self.names.keys()
         if not missing and not previous.gone:
             return self
         return replace(self, gone=tuple(self._gone_after(previous, missing)))

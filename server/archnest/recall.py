@@ -37,8 +37,9 @@ _STATS = b'"stats":'
 _PROBE = Stats(pids=2**63 - 1)
 """Decoded in the place of a container's last field it shows that these are its statistics."""
 _PROBE_TAIL = _STATS + _encode(_PROBE) + b"}"
-# Where our own encoding of a container is cut; a label called so stands before.
+# Where our own encoding of a container is cut; a label called so has a text there.
 _STATS_CUT = b',"stats":'
+_CUTS = (_STATS_CUT + b"{", _STATS_CUT + b"null")
 _HIDDEN_CUT = b',"imageId":'
 """The first of the fields that only a container's own view shows."""
 
@@ -127,19 +128,22 @@ class _Pieces:
         """`lengths` of the heads in the host's last report may save a search."""
         self.heads: list[bytes] = []
         self.stats: list[bytes] = []
-        for number in range(MAX_CONTAINERS):
-            at = start + lengths[number] if number < len(lengths) else start
-            if not data.startswith(_STATS, at):
+        known = iter(lengths)
+        for _ in range(MAX_CONTAINERS):
+            at = start + next(known, 0)
+            begin = at + len(_STATS)
+            if data[at:begin] != _STATS:
                 at = data.find(_STATS, start)
                 if at < 0:
                     raise _OtherForm
-            begin = at + len(_STATS)
-            end = begin + 4 if data.startswith(b"null", begin) else data.find(b"}", begin) + 1
+                begin = at + len(_STATS)
+            is_null = data[begin : begin + 4] == b"null"
+            end = begin + 4 if is_null else data.find(b"}", begin) + 1
             self.heads.append(data[start:at])
             self.stats.append(data[begin:end])
-            if not data.startswith(b"},", end):
-                break
             start = end + 2
+            if data[end:start] != b"},":
+                break
         if data[end:].split() != [b"}]}"]:
             raise _OtherForm
 
@@ -249,7 +253,7 @@ class _Made:
         """Take in a container, with these statistics in place of its own; its bytes."""
         masked = mask_container(container)
         text = _encode(masked)
-        at = text.rindex(_STATS_CUT) + len(_STATS_CUT)
+        at = text.index(_CUTS[container.stats is None]) + len(_STATS_CUT)
         hidden = text.index(_HIDDEN_CUT, at)
         self._begin()
         one = stats or text[at:hidden]
