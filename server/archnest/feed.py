@@ -61,12 +61,21 @@ class Feed:
         self._agent_version = agent_version
         self._revision = ""
         self._answers: dict[str, asyncio.Task[Encoded[Any]]] = {}
+        self._tagged = ""
+        """The revision at which the names of answers hold."""
+        self._tags: dict[str | None, str] = {}
 
     def etag(self, since: str | None = None) -> str:
         """Names the answer to a poll without working it out."""
-        # What is no revision of ours may hold bytes that no header can.
-        known = since if self._fleet.knows(since) else ""
-        return f'"{self._fleet.revision}.{known}"'
+        revision = self._fleet.revision
+        if revision != self._tagged or len(self._tags) >= MAX_CACHED:
+            self._tagged, self._tags = revision, {}
+        tag = self._tags.get(since)
+        if tag is None:
+            # What is no revision of ours may hold bytes that no header can.
+            known = since if self._fleet.knows(since) else ""
+            tag = self._tags[since] = f'"{revision}.{known}"'
+        return tag
 
     async def hosts(self) -> Encoded[HostList]:
         """Every host of every source."""

@@ -267,7 +267,7 @@ def _plain(error: Exception) -> str:
 
 
 async def _respond(request: web.Request, answer: Any, status: int) -> web.StreamResponse:
-    if isinstance(answer, web.StreamResponse):
+    if type(answer) is web.Response or isinstance(answer, web.StreamResponse):
         return answer
     if answer is None:
         return web.Response(status=204)
