@@ -2,10 +2,8 @@
 
 import contextlib
 import gzip
-import os
 import re
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +15,6 @@ import pytest
 from archnest.app import HELD_BYTES, HELD_OF_REPORTS_BYTES
 from tests.factories import AGENT_TOKEN
 from tests.faults.suffering import Server
-from tests.ports import wait_until_listening
 
 LASTS_S = 1.5
 LONGEST_MS = 100
@@ -32,20 +29,9 @@ class Ticking(Server):
     def late(self) -> Path:
         return self.data_dir.with_name("late")
 
-    def start(self, **settings: str) -> None:
-        """Start the server with a clock in its loop."""
-        command = [sys.executable, "-m", "tests.faults.ticking", str(self.late), "serve"]
-        command += ["--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "ARCHNEST_AGENT_TOKEN": AGENT_TOKEN, **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        wait_until_listening(self.port)
+    def program(self) -> list[str]:
+        """With a clock in its loop."""
+        return [sys.executable, "-m", "tests.faults.ticking", str(self.late)]
 
     def most_mb(self) -> int:
         """The most memory it had since the last look."""

@@ -40,9 +40,13 @@ class Site:
         self._token = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
 
+    def program(self) -> list[str]:
+        """The words that start it, before its own."""
+        return [ARCHNEST]
+
     def start(self, **settings: str) -> None:
         """Start the server; returns once it listens."""
-        command = [ARCHNEST, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        command = [*self.program(), "serve", "--listen", f"127.0.0.1:{self.port}"]
         self.process = subprocess.Popen(
             [*command, "--data-dir", str(self.data_dir)],
             env={**os.environ, "ARCHNEST_AGENT_TOKEN": AGENT_TOKEN, **settings},
