@@ -19,6 +19,9 @@ from tests.faults.suffering import Server
 LASTS_S = 1.5
 LONGEST_MS = 100
 CHUNKS = b"1\r\nx\r\n" * 10_000
+LURE = b"x\r\ncontent-length: 999999999\r\n\r\na"
+"""Looks like the head of a request that says how long it is."""
+LURES = (b"%x\r\n%b\r\n" % (len(LURE), LURE) + b"1\r\nx\r\n" * 1_300) * 8
 GETS = b"GET /api/hosts HTTP/1.1\r\nHost: nest\r\n\r\n" * 2_000
 
 
@@ -118,6 +121,7 @@ FLOODS: dict[str, tuple[int, Callable[[Ticking], bytes], bytes]] = {
     "the same with a wrong token": (8, lambda site: chunked(REPORT), CHUNKS),
     "a sign-in in such chunks": (20, lambda site: chunked("/api/auth/login"), CHUNKS),
     "a body that nobody wants": (20, lambda site: chunked("/healthz", method="GET"), CHUNKS),
+    "chunks that look like heads": (6, lambda site: chunked("/nowhere"), LURES),
     "requests without waiting for answers": (20, lambda site: b"", GETS),
     "no HTTP": (20, lambda site: b"", b"a" * 250_000),
     "messages of one byte": (20, upgrade, frames(0x81, b"x")),

@@ -139,20 +139,14 @@ class FairConnection(RequestHandler):
             self._rounds.join_reports(self)
         elif not self.is_frugal():
             self._hold(data)
-        elif len(data) <= SMALL_BYTES:
+        elif len(data) <= max(SMALL_BYTES, rest):
             self._parse(data)
         else:
-            self._parse_first_of(data, rest or plain_bytes(data))
-
-    def _parse_first_of(self, data: bytes, plain: int) -> None:
-        """Parse what may be in one go; the first `plain` bytes are only copied."""
-        if len(data) <= plain:
-            self._parse(data)
-            return
-        size = max(PIECE_BYTES, plain)
-        self._parse_measured(data[:size])
-        if size < len(data):
-            self._hold(data[size:])
+            # What looks like a head may be a client's trick, so that is measured.
+            size = max(PIECE_BYTES, rest or plain_bytes(data))
+            self._parse_measured(data[:size])
+            if size < len(data):
+                self._hold(data[size:])
 
     def parse_on(self) -> None:
         """Take a turn: parse one piece of what waits."""
@@ -166,7 +160,7 @@ class FairConnection(RequestHandler):
             self._taken += len(piece)
             if self._taken >= len(held):
                 self._held = None
-            if len(piece) <= plain:
+            if len(piece) <= rest:
                 self._parse(piece)
             else:
                 self._parse_measured(piece)
