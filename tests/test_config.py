@@ -1,5 +1,6 @@
 """Settings: defaults, forms and the one line that refuses a wrong one."""
 
+import errno
 import ipaddress
 import os
 import stat
@@ -139,9 +140,26 @@ def test_whoever_asks_for_a_secret_at_once_gets_the_same_one(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 20
 
 
-def test_a_secret_cut_off_while_it_was_written_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "secret.part").write_text("x" * 500)
-    assert len(generated_once(tmp_path / "secret")) == 64
+def test_a_secret_is_private_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "secret.part").write_text("cut off")
+    before = os.umask(0)
+    try:
+        assert len(generated_once(tmp_path / "secret")) == 64
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+    assert {file.name for file in tmp_path.iterdir()} == {"secret", "secret.part"}
+
+
+def test_a_file_system_without_hard_links_keeps_a_secret_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*names: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    secret = generated_once(tmp_path / "secret")
+    assert generated_once(tmp_path / "secret") == secret
     assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 

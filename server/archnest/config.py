@@ -4,12 +4,12 @@
 ARCHNEST_CONFIG with the environment on top, into one frozen Config.
 """
 
-import fcntl
 import ipaddress
 import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,21 +120,28 @@ def generated_once(path: Path) -> bytes:
 
     Whoever asks at the same moment, in this process or another, gets the same one.
     """
-    if path.exists():
-        return path.read_bytes().strip()
-    part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if path.exists():
-            part.unlink(missing_ok=True)
-        else:
-            file.truncate()
-            file.write(secrets.token_urlsafe(48).encode() + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-            part.rename(path)
+    if not path.exists():
+        descriptor, made = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_urlsafe(48).encode() + b"\n")
+                file.flush()
+                os.fsync(descriptor)
+            _give_name(made, path)
+        finally:
+            Path(made).unlink(missing_ok=True)
     return path.read_bytes().strip()
+
+
+def _give_name(made: str, path: Path) -> None:
+    """Unless another file has it: whoever comes first wins."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without hard links; there two that start at once may disagree.
+        Path(made).replace(path)
 
 
 class _Reader:
