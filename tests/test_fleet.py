@@ -1,5 +1,7 @@
 """The fleet: revisions, silence and what a reader who was away lacks."""
 
+import pytest
+
 from archnest.fleet import MAX_ROWS, MAX_TOMBSTONES, Changed, Fleet
 from archnest.picture import Picture
 from archnest.recall import Reading
@@ -81,6 +83,23 @@ def test_a_host_too_large_for_one_answer_comes_by_itself() -> None:
     assert first is not None
     assert (ids_of(first), first.is_more) == (["large"], True)
     assert changed(fleet, first.revision) == (["small"], [])
+
+
+def test_who_reads_slower_than_hosts_report_still_hears_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("archnest.fleet.MAX_ROWS", 5)
+    hosts = [f"h{number}" for number in range(200)]
+    fleet = fleet_of(*hosts)
+    since, told = fleet.revision, set()
+    for number in range(200):
+        for host_id in (hosts * 2)[20 * number % 200 :][:20]:
+            fleet.replace(picture(host_id, 1))
+        answer = fleet.changed_since(since)
+        assert answer is not None
+        told.update(ids_of(answer))
+        since = answer.revision
+    assert told == set(hosts)
 
 
 def test_an_unknown_revision_means_everything() -> None:

@@ -79,18 +79,24 @@ class Feed:
 
     async def hosts(self) -> Encoded[HostList]:
         """Every host of every source."""
-        return await self._answer("hosts", self._encode_hosts)
+        return await self._answer("hosts", self._fleet.revision, self._encode_hosts)
 
     async def changes(self, since: str | None) -> Encoded[Changes]:
         """What a reader who knows `since` lacks."""
+        # First, for what is newer than its name does no harm.
+        revision = self._fleet.revision
         changed = self._fleet.changed_since(since)
         key = f"since {since}" if changed is not None else "all"
-        return await self._answer(key, lambda revision: self._encode_changes(revision, changed))
+        return await self._answer(
+            key, revision, lambda revision: self._encode_changes(revision, changed)
+        )
 
     async def _answer(
-        self, key: str, encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]]
+        self,
+        key: str,
+        revision: str,
+        encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]],
     ) -> Encoded[Any]:
-        revision = self._fleet.revision
         if revision != self._revision or len(self._answers) >= MAX_CACHED:
             self._revision = revision
             self._answers = {}

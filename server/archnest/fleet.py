@@ -29,6 +29,10 @@ MAX_ROWS = 5_000
 """About how many containers one answer of changes tells: to encode and compress these
 takes a twentieth of a second.
 """
+PART = 4
+"""But at least this part of all that is to be told: who reads slowly would else never
+hear of hosts that report again before it is their turn.
+"""
 CAPABILITIES = {
     "agent": ["stats"],
     "docker-tcp": ["stats", "logs", "actions", "exec"],
@@ -54,6 +58,11 @@ class Entry(msgspec.Struct, frozen=True, dict=True, eq=False):
     """The kind of source that speaks for it beside its agent."""
     conflict: list[Machine] | None = None
     """The machines that report as this host in turn."""
+
+    @property
+    def rows(self) -> int:
+        """How much it is to tell: the host and its containers."""
+        return 1 + len(self.picture.names) + len(self.picture.gone)
 
     def host(self) -> Host:
         """The host without its containers."""
@@ -156,11 +165,12 @@ class Fleet:
             return None
         newer = list(self._newer_than(number))
         entries: list[Entry] = []
+        most = max(MAX_ROWS, sum(entry.rows for entry in newer) // PART)
         rows = 0
-        while newer and rows < MAX_ROWS:
+        while newer and rows < most:
             entry = newer.pop()
             entries.append(entry)
-            rows += len(entry.picture.names) + len(entry.picture.gone)
+            rows += entry.rows
         last = entries[-1].revision if newer else self._number
         removed = [host_id for host_id, at in self._removed.items() if number < at <= last]
         return Changed(entries, removed, f"{self.boot_id}-{last}", bool(newer))

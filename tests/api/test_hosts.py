@@ -41,7 +41,7 @@ async def test_a_poll_carries_only_what_changed(client: Client, admin: Headers, 
 async def test_what_is_too_much_for_one_answer_comes_in_several(
     client: Client, admin: Headers, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archnest.fleet.MAX_ROWS", 2)
+    monkeypatch.setattr("archnest.fleet.MAX_ROWS", 4)
     revision = (await get(client, "/api/containers", admin))["revision"]
     for name in ("a", "b", "c"):
         await push(report(name, container()))
