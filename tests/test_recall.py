@@ -72,6 +72,22 @@ def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
         assert read(data, reading) == reading, "a report that repeats it finds all of it"
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ('{"x":{"y":1}', '"z":2}', ' null,{"pids":5}'),
+        ('{"pids":1},{"pids":2}', "null"),
+        ('{"x":[{"pids":1}', '{"pids":1}]}'),
+        ("[1]", '{"pids":1}'),
+    ],
+)
+def test_what_is_no_json_is_refused_wherever_it_could_be_cut(pieces: tuple[str, ...]) -> None:
+    head = json.dumps(container("web"), separators=(",", ":")).partition('"stats":')[0]
+    body = ",".join(f'{head}"stats":{piece}}}' for piece in pieces)
+    with pytest.raises(msgspec.DecodeError):
+        read(f'{{"hostId":"nas","containers":[{body}]}}'.encode())
+
+
 def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = container("web", env=[{"key": "TOKEN", "value": "x"}])
     before = read(sent([secret, container("db")]))

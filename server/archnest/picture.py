@@ -52,6 +52,10 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
     clock_skew_s: float | None = None
     """By how much the agent's clock was ahead on its arrival; None where that is not known."""
 
+    def __repr__(self) -> str:
+        """Without its containers, which may be megabytes."""
+        return f"Picture({self.host_id!r}, received_at={self.received_at})"
+
     @property
     def containers_json(self) -> bytes:
         """The containers as they are stored."""

@@ -137,8 +137,13 @@ class _Pieces:
                 if at < 0:
                     raise _OtherForm
                 begin = at + len(_STATS)
-            is_null = data[begin : begin + 4] == b"null"
-            end = begin + 4 if is_null else data.find(b"}", begin) + 1
+            opening = data[begin : begin + 4]
+            if opening == b"null":
+                end = begin + 4
+            elif opening.lstrip()[:1] == b"{":
+                end = data.find(b"}", begin) + 1
+            else:
+                raise _OtherForm
             self.heads.append(data[start:at])
             self.stats.append(data[begin:end])
             start = end + 2
@@ -172,9 +177,13 @@ async def _recalled(pieces: _Pieces, before: Reading, pause: Pause) -> Reading:
 
     Raises _OtherForm where a piece is no whole container, and what msgspec raises.
     """
-    stats = [_encode(one) for one in _decode_stats(b"[%b]" % b",".join(pieces.stats))]
-    if len(stats) != len(pieces.stats):
+    told = b"[%b]" % b",".join(pieces.stats)
+    decoded = _decode_stats(told)
+    # Each begins with a brace or is null; together they are so many whole ones only if
+    # there is no other brace.
+    if len(decoded) != len(pieces.stats) or told.count(b"{") != len(decoded) - decoded.count(None):
         raise _OtherForm
+    stats = [_encode(one) for one in decoded]
     keys = tuple(map(hash, pieces.heads))
     if keys == before.keys:
         return _with_stats(before, stats)
