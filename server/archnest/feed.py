@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from archnest.fleet import Changed, Fleet
+from archnest.fleet import Fleet
 from archnest.model.host import Changes, HostList
 
 T = TypeVar("T")
@@ -79,24 +79,18 @@ class Feed:
 
     async def hosts(self) -> Encoded[HostList]:
         """Every host of every source."""
-        return await self._answer("hosts", self._fleet.revision, self._encode_hosts)
+        return await self._answer("hosts", self._encode_hosts)
 
     async def changes(self, since: str | None) -> Encoded[Changes]:
         """What a reader who knows `since` lacks."""
-        # First, for what is newer than its name does no harm.
-        revision = self._fleet.revision
-        changed = self._fleet.changed_since(since)
-        key = f"since {since}" if changed is not None else "all"
-        return await self._answer(
-            key, revision, lambda revision: self._encode_changes(revision, changed)
-        )
+        key = f"since {since}" if self._fleet.knows(since) else "all"
+        return await self._answer(key, lambda revision: self._encode_changes(revision, since))
 
     async def _answer(
-        self,
-        key: str,
-        revision: str,
-        encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]],
+        self, key: str, encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]]
     ) -> Encoded[Any]:
+        # Before the content, for what is newer than its name does no harm.
+        revision = self._fleet.revision
         if revision != self._revision or len(self._answers) >= MAX_CACHED:
             self._revision = revision
             self._answers = {}
@@ -112,7 +106,8 @@ class Feed:
                 await asyncio.sleep(0)
         return Encoded(_encode({**self._head(revision), "hosts": hosts}))
 
-    async def _encode_changes(self, revision: str, changed: Changed | None) -> Encoded[Changes]:
+    async def _encode_changes(self, revision: str, since: str | None) -> Encoded[Changes]:
+        changed = self._fleet.changed_since(since)
         entries = changed.entries if changed is not None else self._fleet.entries()
         parts: list[dict[str, msgspec.Raw]] = []
         for number, entry in enumerate(entries, start=1):

@@ -29,7 +29,7 @@ MAX_ROWS = 5_000
 """About how many containers one answer of changes tells: to encode and compress these
 takes a twentieth of a second.
 """
-PART = 4
+LEAST_PART = 4
 """But at least this part of all that is to be told: who reads slowly would else never
 hear of hosts that report again before it is their turn.
 """
@@ -165,7 +165,7 @@ class Fleet:
             return None
         newer = list(self._newer_than(number))
         entries: list[Entry] = []
-        most = max(MAX_ROWS, sum(entry.rows for entry in newer) // PART)
+        most = max(MAX_ROWS, sum(entry.rows for entry in newer) // LEAST_PART)
         rows = 0
         while newer and rows < most:
             entry = newer.pop()
