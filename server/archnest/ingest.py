@@ -83,8 +83,7 @@ class Ingest:
 
         `now` is unix seconds by the server's clock.
         """
-        if not self.turns.take_now():
-            await self.turns.take()
+        await self.turns.take()
         sent = recall.Sent(unpack())
         current = self._fleet.get(sent.report.host_id)
         before = current.reading if current else recall.Reading()

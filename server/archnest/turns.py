@@ -24,20 +24,16 @@ class Turns:
 
     async def take(self) -> None:
         """Return when it is this caller's turn."""
-        if not self.take_now():
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-
-    def take_now(self) -> bool:
-        """Take a turn if nobody has to wait for one."""
+        loop = asyncio.get_running_loop()
         if not self._is_counting:
             self._is_counting = True
-            asyncio.get_running_loop().call_soon(self._begin_round)
+            loop.call_soon(self._begin_round)
         if self._left and not self._waiting:
             self._left -= 1
-            return True
-        return False
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        await turn
 
     def _begin_round(self) -> None:
         self._left = self._each_round
