@@ -5,7 +5,7 @@ import time
 from aiohttp import web
 
 from archnest import keys
-from archnest.api.client import act
+from archnest.api.client import act, address_text
 from archnest.auth.access import Identity
 from archnest.errors import WrongCredentials
 from archnest.model.account import Credentials, Me, PasswordChange, Setup, SignedIn
@@ -73,8 +73,7 @@ async def change_password(request: web.Request, body: PasswordChange, identity: 
 
 
 async def _signed_in(request: web.Request, made: SignedIn, action: str) -> None:
-    address = request[keys.CLIENT_ADDRESS]
-    where = str(address) if address is not None else None
+    where = address_text(request[keys.CLIENT_ADDRESS])
     await request.app[keys.AUDIT].record(Act(made.user.username, where, action))
 
 

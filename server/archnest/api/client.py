@@ -33,6 +33,13 @@ def client_address(request: web.Request, trusted: Sequence[IPNetwork]) -> Addres
     return peer
 
 
+# A report's sender is written down each time.
+@lru_cache(maxsize=4096)
+def address_text(address: Address | None) -> str | None:
+    """As it is written down; None where it is not known."""
+    return str(address) if address is not None else None
+
+
 def act(
     request: web.Request,
     identity: Identity | None,
@@ -41,10 +48,9 @@ def act(
     target: str | None = None,
 ) -> Act:
     """Who does what from where, for the record; without an identity nobody proved who."""
-    address = request[keys.CLIENT_ADDRESS]
     return Act(
         (identity.username or None) if identity else None,
-        str(address) if address is not None else None,
+        address_text(request[keys.CLIENT_ADDRESS]),
         action,
         host_id,
         target,

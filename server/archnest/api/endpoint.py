@@ -22,7 +22,7 @@ from yarl import URL
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
-from archnest.api.client import client_address
+from archnest.api.client import address_text, client_address
 from archnest.api.problems import problem_response, told
 from archnest.auth.access import LOCAL_OPERATOR, Access
 from archnest.errors import Invalid, Problem, RevokedAgentToken
@@ -227,10 +227,9 @@ def _note_refusal(request: web.Request, problem: Problem) -> None:
     host_id = problem.host_id if isinstance(problem, RevokedAgentToken) else None
     if agent is not None:
         host_id = agent.host_id
-    address = request[keys.CLIENT_ADDRESS]
     request.app[keys.REFUSALS].note(
         host_id,
-        str(address) if address is not None else None,
+        address_text(request[keys.CLIENT_ADDRESS]),
         problem.slug,
         problem.detail,
         time.time(),

@@ -1,21 +1,15 @@
 """Reports that agents push."""
 
 import time
-from functools import lru_cache
 
 from aiohttp import web
 
 from archnest import keys
-from archnest.api.client import Address
+from archnest.api.client import address_text
 from archnest.api.endpoint import Undecoded
 from archnest.auth.access import AgentIdentity
 from archnest.errors import WrongHost
 from archnest.model.report import Receipt, Report
-
-
-@lru_cache(maxsize=4096)
-def _text(address: Address | None) -> str | None:
-    return str(address) if address is not None else None
 
 
 async def create_report(
@@ -23,7 +17,7 @@ async def create_report(
 ) -> Receipt:
     """Store a host's report; the host it names becomes visible at once."""
     ingest = request.app[keys.INGEST]
-    address = _text(request[keys.CLIENT_ADDRESS])
+    address = address_text(request[keys.CLIENT_ADDRESS])
     picture = await body.read_in_turns(lambda unpack: ingest.read(unpack, time.time(), address))
     if agent.token_id is not None:
         # The body took its time; the host may have been forgotten meanwhile.
