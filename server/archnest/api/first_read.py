@@ -11,9 +11,9 @@ from aiohttp.web_protocol import RequestHandler
 
 FIRST_BYTES = 2_048
 """The head of a report is a tenth of that."""
-# Whoever is given it fills and empties it before anyone else in its loop, the only one of
-# the process, can ask for it. A view,
-# for asyncio's TLS slices it to go on filling, and slices of a bytearray are copies.
+# Whoever is given it fills and empties it before anyone else in the process's one loop can
+# ask for it. A view, for asyncio's TLS slices it to go on filling, and slices of a
+# bytearray are copies.
 _buffer = memoryview(bytearray(FIRST_BYTES))
 
 
