@@ -121,7 +121,7 @@ class Fleet:
 
     async def load(self, database: Database, now: float) -> None:
         """Show the last known state of every stored host, with its true age."""
-        for record in await all_hosts(database):
+        async for record in all_hosts(database):
             try:
                 picture = from_record(record)
             except (msgspec.DecodeError, ValueError) as error:

@@ -1,7 +1,7 @@
 """The latest report of each host."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
 
 from archnest.store.database import Database
@@ -21,21 +21,31 @@ class HostRecord(NamedTuple):
     gone_json: bytes
 
 
-async def all_hosts(db: Database) -> list[HostRecord]:
+AT_ONCE = 100
+"""Hosts read in one go, for thousands of reports would fill the memory."""
+
+
+async def all_hosts(db: Database) -> AsyncIterator[HostRecord]:
     """Every host, the one heard from longest ago first."""
-    rows = await db.read(
-        """
-        SELECT host_id, hostname, source, CAST(report_json AS BLOB) AS report_json, reported_at,
-               received_at, agent_version, CAST(engine_json AS BLOB) AS engine_json,
-               CAST(gone_json AS BLOB) AS gone_json
-          FROM docker_agent_reports
-         ORDER BY received_at, host_id
-        """
-    )
-    return [HostRecord(**dict(row)) for row in rows]
+    named = await db.read("SELECT host_id FROM docker_agent_reports ORDER BY received_at, host_id")
+    for first in range(0, len(named), AT_ONCE):
+        host_ids = [row["host_id"] for row in named[first : first + AT_ONCE]]
+        rows = await db.read(
+            f"""
+            SELECT host_id, hostname, source, CAST(report_json AS BLOB) AS report_json, reported_at,
+                   received_at, agent_version, CAST(engine_json AS BLOB) AS engine_json,
+                   CAST(gone_json AS BLOB) AS gone_json
+              FROM docker_agent_reports
+             WHERE host_id IN ({", ".join("?" * len(host_ids))})
+             ORDER BY received_at, host_id
+            """,  # noqa: S608  # nothing but question marks
+            host_ids,
+        )
+        for row in rows:
+            yield HostRecord(**dict(row))
 
 
-def save_reports(connection: sqlite3.Connection, records: Sequence[HostRecord]) -> None:
+def save_reports(connection: sqlite3.Connection, records: Iterable[HostRecord]) -> None:
     """Keep only the newest report of each host; all rows or none."""
     connection.executemany(
         """
