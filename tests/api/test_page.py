@@ -34,6 +34,15 @@ async def test_every_answer_carries_the_policy(client: Client, path: str) -> Non
     assert "Server" not in response.headers
 
 
+async def test_what_is_no_page_can_never_act_as_one(client: Client) -> None:
+    page, data = await client.get("/"), await client.get("/api/hosts")
+    assert "frame-ancestors 'none'" in data.headers["Content-Security-Policy"]
+    assert "'self'" not in data.headers["Content-Security-Policy"]
+    for name in ("Cross-Origin-Opener-Policy", "Permissions-Policy"):
+        assert name in page.headers
+        assert name not in data.headers
+
+
 async def test_html_and_the_api_are_not_stored_and_files_are_revalidated(client: Client) -> None:
     assert (await client.get("/")).headers["Cache-Control"] == "no-store"
     assert (await client.get("/api/hosts")).headers["Cache-Control"] == "no-store"

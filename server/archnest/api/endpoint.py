@@ -22,9 +22,9 @@ from yarl import URL
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
-from archnest.api.client import address_text, client_address
+from archnest.api.client import Address, address_text, client_address
 from archnest.api.problems import problem_response, told
-from archnest.auth.access import LOCAL_OPERATOR, Access
+from archnest.auth.access import LOCAL_OPERATOR, Access, Gate
 from archnest.errors import Invalid, Problem, RevokedAgentToken
 from archnest.feed import Encoded
 
@@ -151,11 +151,12 @@ class _Endpoint:
 
         An unexpected one is logged once.
         """
-        trusted = request.app[keys.CONFIG].trusted_proxies
+        app = request.app
+        trusted = app[keys.CONFIG].trusted_proxies
         address = None if self._is_local else client_address(request, trusted)
         request[keys.CLIENT_ADDRESS] = address
         try:
-            return await self._answer(request)
+            return await self._answer(request, app, address)
         except Problem as problem:
             if self.route.access is Access.AGENT and problem.status < 500:
                 _note_refusal(request, problem)
@@ -168,8 +169,10 @@ class _Endpoint:
                 500, "internal", "The server failed", "look into the server's log"
             )
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        arguments = self._admit(request)
+    async def _answer(
+        self, request: web.Request, app: web.Application, address: Address | None
+    ) -> web.StreamResponse:
+        arguments = self._admit(request, app[keys.GATE], address)
         for name in self._path_names:
             arguments[name] = request.match_info[name]
         if self._query_names:
@@ -182,9 +185,9 @@ class _Endpoint:
             answer = await self.route.handler(request, **arguments)
             return await _respond(request, answer, self.route.status)
         check_media_type(request)
-        bodies = request.app[self._bodies]
+        bodies = app[self._bodies]
         with bodies.holding() as held:
-            body = Body(request, bodies, held, self.route.max_bytes(request.app))
+            body = Body(request, bodies, held, self.route.max_bytes(app))
             await body.receive()
             undecoded = Undecoded[Any](body)
             decode = self._decode
@@ -192,25 +195,22 @@ class _Endpoint:
             answer = await self.route.handler(request, **arguments)
             return await _respond(request, answer, self.route.status)
 
-    def _admit(self, request: web.Request) -> dict[str, Any]:
+    def _admit(self, request: web.Request, gate: Gate, address: Address | None) -> dict[str, Any]:
         access = self.route.access
         if access in (Access.ANYONE, Access.TICKET):
             return {}
-        gate = request.app[keys.GATE]
         # Of two nobody knows which a proxy before us looked at.
         sent = request.headers.getall("Authorization", ())
         authorization = sent[0] if len(sent) == 1 else None
         if access is Access.AGENT:
-            request[keys.AGENT] = gate.admit_agent(request[keys.CLIENT_ADDRESS], authorization)
-            return {"agent": request[keys.AGENT]}
+            agent = gate.admit_agent(address, authorization)
+            request[keys.AGENT] = agent
+            return {"agent": agent}
         identity = (
             LOCAL_OPERATOR
             if self._is_local
             else gate.admit_user(
-                authorization,
-                access,
-                request[keys.CLIENT_ADDRESS],
-                session_only=self.route.session_only,
+                authorization, access, address, session_only=self.route.session_only
             )
         )
         return {"identity": identity} if self._takes_identity else {}

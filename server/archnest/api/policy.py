@@ -11,17 +11,24 @@ POLICY = (
     " form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script';"
     " trusted-types 'none'"
 )
-HEADERS = CIMultiDict(
+_ALL = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+OF_PAGES = CIMultiDict(
     {
+        **_ALL,
         "Content-Security-Policy": POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
 )
+OF_OTHERS = CIMultiDict(
+    {**_ALL, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+)
+"""Of what is no page; opened as one it may do nothing."""
 
 
 def secure(response: web.StreamResponse) -> None:
@@ -29,7 +36,8 @@ def secure(response: web.StreamResponse) -> None:
     headers = response.headers
     # With 304 those of the answer that the client has go on to count (RFC 9110, 15.4.5).
     if response.status != 304:
-        headers.update(HEADERS)
+        is_page = headers.get("Content-Type", "").startswith("text/html")
+        headers.update(OF_PAGES if is_page else OF_OTHERS)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     headers.pop("Server", None)
