@@ -1,9 +1,11 @@
 """One host's picture: what a newer report makes of the older one."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from archnest import recall
 from archnest.errors import Ambiguous, NotFound
@@ -22,7 +24,7 @@ def picture(*containers: dict[str, Any], at: float = 1_000.0, source: str = "age
         reported_at=None,
         agent_version=None,
         engine=None,
-        reading=recall.Reading(msgspec.json.encode(structs), {one.id: one.name for one in structs}),
+        reading=recall.encoded(structs),
         gone=(),
     )
 
@@ -73,7 +75,29 @@ def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
 
 def test_a_stored_picture_comes_back_equal() -> None:
     host = picture(container("db")).after(picture(container("web")))
-    assert from_record(host.as_record()) == host
+    stored = from_record(host.as_record())
+    assert replace(stored, reading=host.reading) == host
+    assert stored.containers() == host.containers()
+
+
+def test_what_was_stored_is_masked_by_todays_rule_whatever_its_order() -> None:
+    record = picture().as_record()
+    odd = {"state": "exited", "stats": None, **container("db", command="run --token x")}
+    stored = from_record(record._replace(report_json=msgspec.json.encode([odd])))
+    assert stored.find("db").command == "run --token ********"
+    assert msgspec.json.decode(stored.rows_json)[0]["state"] == "running"
+
+
+def test_after_a_restart_what_was_stored_is_found() -> None:
+    stored = from_record(picture(container("web"), container("db")).as_record())
+    sent = b'{"hostId":"vm-1","containers":%b}' % stored.containers_json
+
+    async def pause() -> None:
+        pass
+
+    reading = asyncio.run(recall.Sent(sent).read(stored.reading, pause))
+    assert reading == stored.reading
+    assert reading.heads is stored.reading.heads
 
 
 def test_containers_are_found_by_id_name_and_prefix() -> None:

@@ -69,7 +69,10 @@ def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
             assert msgspec.json.decode(text, type=ContainerRow) == row
             assert not hidden & set(json.loads(text)), "a list holds no environment"
         assert reading.names == {one.id: one.name for one in whole}
-        assert read(data, reading) == reading, "a report that repeats it finds all of it"
+        assert reading.size == len(reading.containers_json)
+        known = read(data, reading)
+        assert known.containers_json == reading.containers_json
+        assert read(data, known) == known, "a report that repeats it finds all of it"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,8 @@ def test_what_is_no_json_is_refused_wherever_it_could_be_cut(pieces: tuple[str, 
 
 def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = container("web", env=[{"key": "TOKEN", "value": "x"}])
-    before = read(sent([secret, container("db")]))
+    # Once in their own order, which is not ours.
+    before = read(sent([secret, container("db")]), read(sent([secret])))
 
     def fail(data: bytes) -> None:
         raise AssertionError("decoded again")
@@ -103,6 +107,25 @@ def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) 
         assert b'"pids":77' in reading.containers_json
     with pytest.raises(AssertionError, match="decoded again"):
         read(sent([container("web", env=[{"key": "TOKEN", "value": "y"}])]), before)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t: ")])
+def test_however_it_is_spaced_what_is_repeated_is_found(
+    separators: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = container("web"), container("db", command="--token x")
+    data = json.dumps(report("nas", one, other), separators=separators).encode()
+    is_read_whole = b'"stats":' not in data
+    before = read(data, read(sent([container("x")])))
+    decoded: list[bytes] = []
+    decode = recall._decode_container
+    monkeypatch.setattr(
+        recall, "_decode_container", lambda sent: decoded.append(sent) or decode(sent)
+    )
+    later = json.dumps(report("nas", other, one), separators=separators).encode()
+    assert json.loads(read(later, before).containers_json)[0]["name"] == "db"
+    assert not decoded
+    assert is_read_whole == all(head.key == head.text for head in before.heads)
 
 
 NEVER_THERE = [

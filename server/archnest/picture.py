@@ -10,7 +10,7 @@ from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
 from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
-from archnest.recall import Reading
+from archnest.recall import Reading, encoded
 from archnest.store.hosts import HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -25,7 +25,6 @@ MAX_OVERTAKEN_S = 60.0
 _encode = msgspec.json.Encoder().encode
 _decode_container = msgspec.json.Decoder(Container).decode
 _decode_containers = msgspec.json.Decoder(list[Container]).decode
-_decode_rows = msgspec.json.Decoder(list[ContainerRow]).decode
 _decode_gone = msgspec.json.Decoder(list[GoneContainer]).decode
 _decode_engine = msgspec.json.Decoder(Engine).decode
 
@@ -72,19 +71,12 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
 
     def some(self, ids: Collection[str]) -> list[Container]:
         """Those of these ids."""
-        if not ids:
-            return []
-        if len(self.reading.cuts) != 3 * len(self.names):
-            # As it was stored by another start, or several share an id.
-            return [one for one in self.containers() if one.id in ids]
-        return [_decode_container(one) for one in self.reading.texts(ids)]
+        return [_decode_container(one) for one in self.reading.texts(ids)] if ids else []
 
     @cached_property
     def rows_json(self) -> bytes:
         """The host's rows for a list, the gone ones last, encoded once."""
         gone = [_gone_row(entry) for entry in self.gone]
-        if not self.reading.cuts:
-            return _encode(_decode_rows(self.containers_json) + gone)
         return b"[%b]" % b",".join([*self.reading.rows(), *map(_encode, gone)])
 
     def find(self, reference: str) -> Container:
@@ -155,8 +147,10 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
 
 
 def from_record(record: HostRecord) -> Picture:
-    """The picture a row holds; raises msgspec.DecodeError or ValueError if damaged."""
-    containers = _decode_containers(record.report_json)
+    """The picture a row holds, masked again by today's rule.
+
+    Raises msgspec.DecodeError or ValueError if it is damaged.
+    """
     return Picture(
         host_id=record.host_id,
         hostname=record.hostname,
@@ -165,7 +159,7 @@ def from_record(record: HostRecord) -> Picture:
         reported_at=record.reported_at,
         agent_version=record.agent_version,
         engine=_decode_engine(record.engine_json) if record.engine_json else None,
-        reading=Reading(record.report_json, {one.id: one.name for one in containers}),
+        reading=encoded(_decode_containers(record.report_json)),
         gone=tuple(_decode_gone(record.gone_json)),
     )
 

@@ -1,15 +1,14 @@
 """Reads pushed reports; what a host sent before is not worked through again.
 
 From one report to the next little but the statistics moves, and agents send
-them as the last field of a container. So what comes before them is decoded,
-checked, masked and encoded once, and from then on found by what was sent. A
-report of another form is decoded as a whole. What is stored is always our own
-encoding of checked and masked structs, never a piece of what was sent.
+them as the last field of a container. So what comes before them, its head, is
+decoded, checked, masked and encoded once, and from then on found by what was
+sent. A report of another form is decoded as a whole. What is stored is always
+our own encoding of checked and masked structs, never a piece of what was sent.
 """
 
 import contextlib
 import re
-from array import array
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
@@ -21,61 +20,97 @@ from archnest.model.report import Container, Report, Stats
 
 SLICE_BYTES = 16_384
 """Read, masked and encoded in about a millisecond."""
-NOT_ANY = -2
-"""Neither a container nor the one before the first."""
+AT_ONCE_BYTES = 65_536
+"""Decoded, no more than that, in less."""
 Pause = Callable[[], Awaitable[None]]
+
+
+class _End(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A container's last field by itself."""
+
+    stats: Stats | None
+
 
 _decode = msgspec.json.Decoder(Report).decode
 _decode_container = msgspec.json.Decoder(Container).decode
-_decode_stats = msgspec.json.Decoder(list[Stats | None]).decode
+_decode_ends = msgspec.json.Decoder(list[_End]).decode
 _encode = msgspec.json.Encoder().encode
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 # In JSON a text cannot hold these, for its quotes would be escaped.
-_CONTAINERS = re.compile(rb',[ \t\r\n]*"containers":[ \t\r\n]*\[')
+_CONTAINERS = re.compile(rb',[ \t\r\n]*"containers":[ \t\r\n]*\[[ \t\r\n]*')
+_SPACE = b" \t\r\n"
 _STATS = b'"stats":'
+_ALONE = b"{" + _STATS
+_NEXT = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*,[ \t\r\n]*")
+"""What stands between the statistics of a container and the next one."""
 _PROBE = Stats(pids=2**63 - 1)
 """Decoded in the place of a container's last field it shows that these are its statistics."""
-_PROBE_TAIL = _STATS + _encode(_PROBE) + b"}"
-# Where our own encoding of a container is cut; a label called so has a text there.
-_STATS_CUT = b',"stats":'
-_CUTS = (_STATS_CUT + b"{", _STATS_CUT + b"null")
-_HIDDEN_CUT = b',"imageId":'
+_PROBE_END = _encode(_PROBE) + b"}"
+_HIDDEN = b',"imageId":'
 """The first of the fields that only a container's own view shows."""
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What there is of a container but its statistics, in our own encoding."""
+
+    text: bytes
+    """Its object up to them, their field's name included."""
+    id: str
+    name: str
+    hidden: int
+    """Where in the text the fields begin that lists do not show."""
+    key: bytes | tuple[int, int]
+    """By what it is found: the text itself, or the hash and the length of what was sent in its
+    place.
+
+    The hash is Python's, SipHash with a key of this process. Two texts that shared one could
+    only make a host show another of its own masked values.
+    """
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """A report's containers as they are stored."""
 
-    containers_json: bytes = b"[]"
+    heads: tuple[Head, ...] = ()
+    ends: bytes = b"[]"
+    """The list of the objects' ends, as objects that hold nothing but the statistics."""
     names: dict[str, str] = field(default_factory=dict)
     """Container id to name, in the report's order."""
-    cuts: "array[int]" = field(default_factory=lambda: array("I"))
-    """Three numbers a container: where it begins, where its statistics do, and where
-    the fields that lists do not show."""
-    keys: tuple[int, ...] = ()
-    """For each container the hash of what was sent of it before its statistics; empty
-    when the report had another form.
+    texts_bytes: int = 0
+    """Of all heads."""
 
-    It is Python's, SipHash with a key of this process. Two texts that shared one could
-    only make a host show another of its own masked values.
-    """
-    lengths: "array[int]" = field(default_factory=lambda: array("I"))
-    """How many bytes those were."""
+    @property
+    def size(self) -> int:
+        """Bytes of the containers as they are stored."""
+        return self.texts_bytes + len(self.ends) - len(self.heads) * len(_ALONE)
+
+    @property
+    def containers_json(self) -> bytes:
+        """The containers as they are stored."""
+        pieces = [b""] * (2 * len(self.heads) + 1)
+        pieces[::2] = self.ends.split(_ALONE)
+        pieces[1::2] = [head.text for head in self.heads]
+        return b"".join(pieces)
 
     def rows(self) -> list[bytes]:
         """Each container's object without the fields that lists do not show."""
-        starts, ends = self.cuts[::3], self.cuts[2::3]
-        return [self.containers_json[a:b] + b"}" for a, b in zip(starts, ends, strict=True)]
+        return [
+            b"%b,%b%b" % (head.text[: head.hidden], _STATS, end)
+            for head, end in zip(self.heads, self._ends(), strict=True)
+        ]
 
     def texts(self, ids: Collection[str]) -> list[bytes]:
-        """The objects of containers with these ids, where each has its own."""
-        bounds = [*self.cuts[::3], len(self.containers_json)]
+        """The objects of containers with these ids."""
         return [
-            self.containers_json[bounds[number] : bounds[number + 1] - 1]
-            for number, one in enumerate(self.names)
-            if one in ids
+            head.text + end
+            for head, end in zip(self.heads, self._ends(), strict=True)
+            if head.id in ids
         ]
+
+    def _ends(self) -> list[bytes]:
+        """Each container's statistics and what closes its object."""
+        return [end[:-1] for end in self.ends.split(_ALONE)[1:]]
 
 
 class Sent:
@@ -93,10 +128,12 @@ class Sent:
 
         `pause` is awaited after each SLICE_BYTES of what was not there yet.
         """
-        if self._begin is not None:
+        # To find nothing takes longer than to look for nothing.
+        if self._begin is not None and (before.heads or len(self._data) > AT_ONCE_BYTES):
             with contextlib.suppress(*_FAULTS, _OtherForm):
-                pieces = _Pieces(self._data, self._begin, before.lengths)
-                return await _recalled(pieces, before, pause)
+                cut = _Cut(self._data, self._begin, before.heads)
+                return await _recalled(cut, before, pause)
+        if self._begin is not None:
             self.report = _decode(self._data)
         return await _read_all(self.report.containers, pause)
 
@@ -116,7 +153,49 @@ class _OtherForm(Exception):
     """The statistics are not the last field of each container."""
 
 
-class _Pieces:
+def encoded(containers: Sequence[Container]) -> Reading:
+    """Containers that no agent sent just now, masked."""
+    return _reading([_head(one) for one in containers], _ends_of(containers))
+
+
+async def _read_all(containers: Sequence[Container], pause: Pause) -> Reading:
+    heads: list[Head] = []
+    worked_bytes = 0
+    for one in containers:
+        heads.append(_head(one))
+        worked_bytes += len(heads[-1].text)
+        if worked_bytes > SLICE_BYTES:
+            worked_bytes = 0
+            await pause()
+    return _reading(heads, _ends_of(containers))
+
+
+async def _recalled(cut: "_Cut", before: Reading, pause: Pause) -> Reading:
+    """Read only what was not there before.
+
+    Raises _OtherForm where a piece is no whole container, and what msgspec raises.
+    """
+    ends = _whole_ends(cut.stats)
+    if cut.is_same:
+        return Reading(before.heads, ends, before.names, before.texts_bytes)
+    heads: list[Head] = []
+    worked_bytes = 0
+    for one in cut.heads:
+        if isinstance(one, Head):
+            heads.append(one)
+            continue
+        container = _decode_container(one + _PROBE_END)
+        if container.stats != _PROBE:
+            raise _OtherForm
+        heads.append(_head(container, one))
+        worked_bytes += len(one)
+        if worked_bytes > SLICE_BYTES:
+            worked_bytes = 0
+            await pause()
+    return _reading(heads, ends)
+
+
+class _Cut:
     """A report's containers, cut where their statistics begin and end.
 
     They are its containers once each is seen to be a whole one by itself, for
@@ -124,177 +203,101 @@ class _Pieces:
     _OtherForm.
     """
 
-    def __init__(self, data: bytes, start: int, lengths: Sequence[int]) -> None:
-        """`lengths` of the heads in the host's last report may save a search."""
-        self.heads: list[bytes] = []
+    def __init__(self, data: bytes, start: int, before: Sequence[Head]) -> None:
+        self.heads: list[Head | bytes] = []
+        """Those that the report before had, too, and the others as they were sent."""
         self.stats: list[bytes] = []
-        known = iter(lengths)
+        self._data = data
+        self._before = before
+        self._numbers: dict[object, int] | None = None
+        """Of the heads before by their keys, once one was not where it was expected."""
+        count = len(before)
+        expected = 0
         for _ in range(MAX_CONTAINERS):
-            at = start + next(known, 0)
-            begin = at + len(_STATS)
-            if data[at:begin] != _STATS:
-                at = data.find(_STATS, start)
-                if at < 0:
-                    raise _OtherForm
-                begin = at + len(_STATS)
-            opening = data[begin : begin + 4]
-            if opening == b"null":
-                end = begin + 4
-            elif opening.lstrip()[:1] == b"{":
-                end = data.find(b"}", begin) + 1
+            begin = 0
+            # Nearly all are those of the report before, in its order.
+            if expected < count:
+                head = before[expected]
+                key = head.key
+                if type(key) is bytes:
+                    begin = start + len(key) if data.startswith(key, start) else 0
+                elif hash(data[start : start + key[1]]) == key[0]:
+                    begin = start + key[1]
+            if begin:
+                self.heads.append(head)
             else:
-                raise _OtherForm
-            self.heads.append(data[start:at])
+                begin, expected = self._search(start, expected)
+            expected += 1
+            end = data.find(b"}", begin) + 1
+            # With another brace these were not all of an object.
+            if data.rfind(b"{", begin, end) != begin:
+                end = self._odd_end(begin, end)
             self.stats.append(data[begin:end])
             start = end + 2
-            if data[end:start] != b"},":
-                break
+            if data[end : end + 3] != b"},{":
+                following = _NEXT.match(data, end)
+                if following is None:
+                    break
+                start = following.end()
         if data[end:].split() != [b"}]}"]:
             raise _OtherForm
+        self.is_same = self._numbers is None and len(self.heads) == count
+        """Whether all are those of the report before."""
 
-
-def encoded(containers: Sequence[Container]) -> Reading:
-    """Containers that did not come as JSON, masked."""
-    made = _Made(Reading())
-    for one in containers:
-        made.add(one)
-    return made.reading()
-
-
-async def _read_all(containers: Sequence[Container], pause: Pause) -> Reading:
-    made = _Made(Reading())
-    worked_bytes = 0
-    for one in containers:
-        worked_bytes += made.add(one)
-        if worked_bytes > SLICE_BYTES:
-            worked_bytes = 0
-            await pause()
-    return made.reading()
-
-
-async def _recalled(pieces: _Pieces, before: Reading, pause: Pause) -> Reading:
-    """Read only what was not there before.
-
-    Raises _OtherForm where a piece is no whole container, and what msgspec raises.
-    """
-    told = b"[%b]" % b",".join(pieces.stats)
-    decoded = _decode_stats(told)
-    # Each begins with a brace or is null; together they are so many whole ones only if
-    # there is no other brace.
-    if len(decoded) != len(pieces.stats) or told.count(b"{") != len(decoded) - decoded.count(None):
-        raise _OtherForm
-    stats = [_encode(one) for one in decoded]
-    keys = tuple(map(hash, pieces.heads))
-    if keys == before.keys:
-        return _with_stats(before, stats)
-    made = _Made(before)
-    worked_bytes = 0
-    for key, head, one in zip(keys, pieces.heads, stats, strict=True):
-        if made.repeat(key, one):
-            continue
-        container = _decode_container(head + _PROBE_TAIL)
-        if container.stats != _PROBE:
+    def _search(self, start: int, expected: int) -> tuple[int, int]:
+        """Take the head that begins there; its end, and its number before if it had one."""
+        end = self._data.find(_STATS, start) + len(_STATS)
+        if end < start:
             raise _OtherForm
-        made.add(container, one)
-        worked_bytes += len(head)
-        if worked_bytes > SLICE_BYTES:
-            worked_bytes = 0
-            await pause()
-    return made.reading(keys, array("I", map(len, pieces.heads)))
+        if self._numbers is None:
+            self._numbers = {one.key: number for number, one in enumerate(self._before)}
+        sent = self._data[start:end]
+        number = None
+        if self._numbers:
+            number = self._numbers.get(sent, self._numbers.get(_hashed(sent)))
+        self.heads.append(sent if number is None else self._before[number])
+        return end, expected if number is None else number
+
+    def _odd_end(self, begin: int, end: int) -> int:
+        """The end of statistics that do not just begin with a brace."""
+        if self._data[begin : begin + 4] == b"null":
+            return begin + 4
+        brace = self._data.rfind(b"{", begin, end)
+        if brace < 0 or self._data[begin:brace].strip(_SPACE):
+            raise _OtherForm
+        return end
 
 
-def _with_stats(before: Reading, stats: list[bytes]) -> Reading:
-    """The same containers with other statistics, as nine in ten reports are."""
-    text, cuts = before.containers_json, before.cuts
-    pieces: list[bytes] = []
-    moved: list[int] = []
-    done = shift = 0
-    for one, start, at, hidden in zip(stats, cuts[::3], cuts[1::3], cuts[2::3], strict=True):
-        pieces += (text[done:at], one)
-        end = at + shift + len(one)
-        moved += (start + shift, at + shift, end)
-        done, shift = hidden, end - hidden
-    pieces.append(text[done:])
-    return Reading(b"".join(pieces), before.names, array("I", moved), before.keys, before.lengths)
+def _hashed(sent: bytes) -> tuple[int, int]:
+    return hash(sent), len(sent)
 
 
-class _Made:
-    """A reading while it grows, container by container.
+def _head(container: Container, sent: bytes | None = None) -> Head:
+    """A container's head, masked, to be found by what was sent of it."""
+    masked = mask_container(container)
+    whole = _encode(masked)
+    text = whole[: -len(_encode(masked.stats)) - 1]
+    key = text if sent is None or sent == text else _hashed(sent)
+    # The last one: a label may have the field's name.
+    return Head(text, masked.id, masked.name, text.rindex(_HIDDEN), key)
 
-    What follows each other in the one before is taken over in one piece, from
-    the end of one container's statistics to the beginning of the next one's.
+
+def _reading(heads: Sequence[Head], ends: bytes) -> Reading:
+    names = {one.id: one.name for one in heads}
+    return Reading(tuple(heads), ends, names, sum(len(one.text) for one in heads))
+
+
+def _whole_ends(stats: list[bytes]) -> bytes:
+    """The containers' ends in our own encoding; raises _OtherForm and what msgspec raises.
+
+    Each of these is null or begins with a brace, holds no other one and ends with
+    the first that closes: what can be read so is so many whole ones.
     """
+    decoded = _decode_ends(b"[%b%b}]" % (_ALONE, (b"}," + _ALONE).join(stats)))
+    if len(decoded) != len(stats):
+        raise _OtherForm
+    return _encode(decoded)
 
-    def __init__(self, before: Reading) -> None:
-        self._before = before
-        self._text = before.containers_json
-        self._known = list(before.names.items())
-        # Of containers that share an id only one has its name there.
-        is_whole = len(self._known) == len(before.keys)
-        self._numbers = {key: n for n, key in enumerate(before.keys)} if is_whole else {}
-        self._names: list[tuple[str, str]] = []
-        self._cuts: list[int] = []
-        self._pieces: list[bytes] = [b"["]
-        self._length = 1
-        self._number = NOT_ANY
-        """Of the container taken over last, when its end is still to come."""
-        self._rest = 0
-        """From where on in the text before that end stands."""
 
-    def repeat(self, key: int, stats: bytes) -> bool:
-        """Take over a container with other statistics, if there is one of this key."""
-        number = self._numbers.get(key)
-        if number is None:
-            return False
-        start, at, hidden = self._before.cuts[3 * number : 3 * number + 3]
-        if number != self._number + 1:
-            self._begin()
-            self._rest = start
-        shift = self._length - self._rest
-        self._pieces += (self._text[self._rest : at], stats)
-        self._length = at + shift + len(stats)
-        self._cuts += (start + shift, at + shift, self._length)
-        self._names.append(self._known[number])
-        self._number, self._rest = number, hidden
-        return True
-
-    def add(self, container: Container, stats: bytes | None = None) -> int:
-        """Take in a container, with these statistics in place of its own; its bytes."""
-        masked = mask_container(container)
-        text = _encode(masked)
-        at = text.index(_CUTS[container.stats is None]) + len(_STATS_CUT)
-        hidden = text.index(_HIDDEN_CUT, at)
-        self._begin()
-        one = stats or text[at:hidden]
-        self._pieces += (text[:at], one, text[hidden:])
-        start = self._length
-        self._cuts += (start, start + at, start + at + len(one))
-        self._length += at + len(one) + len(text) - hidden
-        self._names.append((masked.id, masked.name))
-        return len(text)
-
-    def _begin(self) -> None:
-        """End the container taken over last, and begin another."""
-        if self._number >= 0:
-            cuts = self._before.cuts
-            following = 3 * self._number + 3
-            end = cuts[following] if following < len(cuts) else len(self._text)
-            self._pieces.append(self._text[self._rest : end - 1])
-            self._length += end - 1 - self._rest
-            self._number = NOT_ANY
-        if self._names:
-            self._pieces.append(b",")
-            self._length += 1
-
-    def reading(self, keys: tuple[int, ...] = (), lengths: "array[int] | None" = None) -> Reading:
-        """All of it, to be found by these keys."""
-        self._begin()
-        if self._names:
-            self._pieces.pop()
-        return Reading(
-            b"".join((*self._pieces, b"]")),
-            dict(self._names),
-            array("I", self._cuts),
-            keys,
-            lengths or array("I"),
-        )
+def _ends_of(containers: Sequence[Container]) -> bytes:
+    return _encode([_End(one.stats) for one in containers])

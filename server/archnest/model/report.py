@@ -72,8 +72,8 @@ class Stats(Struct, rename="camel", frozen=True, gc=False):
 class Container(Struct, rename="camel", frozen=True, gc=False):
     """One container as its source sees it.
 
-    In this order it is stored: what lists show, then `stats`, which `recall`
-    replaces, then from `image_id` on what only a container's own view shows.
+    In this order it is sent and stored: what lists show, then from `image_id` on
+    what only its own view shows, and last `stats`, which alone changes all the time.
     """
 
     id: Annotated[Text, Meta(min_length=1)]
@@ -92,12 +92,12 @@ class Container(Struct, rename="camel", frozen=True, gc=False):
     ports: Annotated[list[Port], Meta(max_length=MAX_ITEMS)] | None = None
     networks: Annotated[list[Network], Meta(max_length=MAX_ITEMS)] | None = None
     labels: Annotated[dict[Text, Text], Meta(max_length=MAX_ITEMS)] | None = None
-    stats: Stats | None = None
     image_id: Text | None = None
     mounts: Annotated[list[Mount], Meta(max_length=MAX_ITEMS)] | None = None
     env: Annotated[list[EnvEntry], Meta(max_length=MAX_ITEMS)] | None = None
     entrypoint: Text | None = None
     command: Text | None = None
+    stats: Stats | None = None
 
 
 class Engine(Struct, rename="camel", frozen=True, gc=False):
