@@ -138,27 +138,29 @@ def ports: [(.NetworkSettings.Ports // {}) | to_entries[] | (.key | split("/")) 
     else .value[] | $port + {hostIp: (.HostIp | some // "0.0.0.0"), hostPort: (.HostPort | tonumber? // null)} end] | listed;
 def networks: [(.NetworkSettings.Networks // {}) | to_entries[]
   | {name: (.key | text), ip: ((.value.IPAddress | some) // (.value.GlobalIPv6Address | some))}] | listed;
-def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destination // "" | text), rw: .RW,
-    source: (if .Type == "volume" then .Name // .Source else .Source end | some | text)}] as $mounts
+def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destination // "" | text),
+    source: (if .Type == "volume" then .Name // .Source else .Source end | some | text), rw: .RW}] as $mounts
   | $mounts + [(.HostConfig.Tmpfs // {}) | to_entries[]
       | select(.key as $path | [$mounts[] | select(.destination == $path)] == [])
-      | {type: "tmpfs", source: null, destination: (.key | text),
+      | {type: "tmpfs", destination: (.key | text), source: null,
          rw: ([.value // "" | split(",")[] | select(. == "ro")] == [])}] | listed;
 def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
   | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
     then "on-failure:\(.MaximumRetryCount)" else $name end;
 def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
   then null else .ExitCode end;
+# In the order in which the server stores it, which so need not read all of it again.
 def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
-  image: (.Config.Image // .ImageName // .Image // "" | text), imageId: (.Image | text),
+  image: (.Config.Image // .ImageName // .Image // "" | text),
   state: (.State.Status // $seen.state // ""), status: ($seen.status | some),
   createdAt: (.Created | time($sure)), startedAt: (.State.StartedAt | time($sure)),
   finishedAt: (.State.FinishedAt | time($sure)),
   exitCode: exit_code, oomKilled: .State.OOMKilled,
   restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
-  ports: ports, networks: networks, mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
-  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words), labels: (.Config.Labels // {} | masked_labels),
+  ports: ports, networks: networks, labels: (.Config.Labels // {} | masked_labels),
+  imageId: (.Image | text), mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
+  entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
     | if . == null then null else settled($one; $memory) end)};
 # What `ps` alone tells of a container that cannot be inspected; podman gives

@@ -64,8 +64,6 @@ def _document(report: object) -> dict[str, Any]:
         ]
         labels = {f"org.example.{n}": "x" * 20 for n in range(6)}
         container["labels"] = {**(container["labels"] or {}), **labels}
-        # The order in which the agent sends them.
-        container["stats"] = container.pop("stats")
     document["hostId"] = "@HOST@"
     document["containers"] = document.pop("containers")
     return document

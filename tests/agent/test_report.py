@@ -219,6 +219,13 @@ def test_the_server_takes_it_and_has_nothing_left_to_mask(reported: Containers) 
         assert mask_container(decoded) == decoded
 
 
+def test_it_comes_in_the_order_in_which_the_server_stores_it(reported: Containers) -> None:
+    for one in reported.values():
+        sent = msgspec.json.encode(one).rpartition(b'"stats":')[0]
+        assert sent
+        assert msgspec.json.encode(msgspec.convert(one, Container)).startswith(sent)
+
+
 def test_stats_are_there_only_while_running(reported: Containers) -> None:
     for one in reported.values():
         if one["state"] == "running" and one["name"] != "restarting":
