@@ -128,6 +128,32 @@ def test_however_it_is_spaced_what_is_repeated_is_found(
     assert is_read_whole == all(head.key == head.text for head in before.heads)
 
 
+@pytest.mark.parametrize("size", [recall.SLICE_BYTES // 2, 40 * recall.SLICE_BYTES])
+def test_a_long_head_is_not_hashed_again_for_each_short_one(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = [container("c000")] * 4_000
+    each = len(sent(short[:2])) - len(sent(short[:1]))
+    # Wherever a short one begins, where the long one would end statistics begin, too.
+    part = "x" * 30 * each
+    labels = {f"{number:03}": part for number in range(size // len(part) + 1)}
+    long = container("long", labels=labels)
+    more = (len(sent(short[:1])) - len(sent([long]))) % each
+    long["labels"]["000"] += "x" * more
+    before = read(sent([short[0], long]), read(sent([long])))
+    hashed_bytes = 0
+
+    def counting(data: bytes) -> int:
+        nonlocal hashed_bytes
+        hashed_bytes += len(data)
+        return hash(data)
+
+    monkeypatch.setattr(recall, "hash", counting, raising=False)
+    data = sent(short)
+    assert len(read(data, before).heads) == 4_000
+    assert hashed_bytes < 20 * len(data)
+
+
 NEVER_THERE = [
     container("web", labels={"stats": "x", 'a,"stats":{}': "y"}),
     container("web", **{'odd"stats': {"pids": 1}}),

@@ -219,10 +219,10 @@ class _Cut:
             if expected < count:
                 head = before[expected]
                 key = head.key
-                if type(key) is bytes:
-                    begin = start + len(key) if data.startswith(key, start) else 0
-                elif hash(data[start : start + key[1]]) == key[0]:
-                    begin = start + key[1]
+                if type(key) is not bytes:
+                    begin = self._end_of_hashed(start, key)
+                elif data.startswith(key, start):
+                    begin = start + len(key)
             if begin:
                 self.heads.append(head)
             else:
@@ -243,6 +243,15 @@ class _Cut:
             raise _OtherForm
         self.is_same = self._numbers is None and len(self.heads) == count
         """Whether all are those of the report before."""
+
+    def _end_of_hashed(self, start: int, key: bytes | tuple[int, int]) -> int:
+        """Where the head of this hash ends if it begins there, else 0."""
+        known, size = key
+        end = start + size
+        # To hash a long one at the beginning of each container could take seconds.
+        if size > SLICE_BYTES or self._data[end - len(_STATS) : end] != _STATS:
+            return 0
+        return end if hash(self._data[start:end]) == known else 0
 
     def _search(self, start: int, expected: int) -> tuple[int, int]:
         """Take the head that begins there; its end, and its number before if it had one."""
