@@ -25,7 +25,7 @@ from bench.server import Server, process
 from tests.engine.dockerd import EngineError
 from tests.ports import free_port
 
-ROUNDS = 5
+ROUNDS = 41
 INGEST_HOSTS = 200
 SCALES = (10, 100, 1_000, 10_000)
 HERDS = (100, 1_000, 10_000)
@@ -87,9 +87,9 @@ def compared(data_dir: Path, calm: Reports, busy: Reports) -> tuple[list[str], l
         figures.append(
             paired(
                 "the page's poll, nothing changed",
-                lambda _: rate(server.port, poll, 4_000, b" 304 "),
+                lambda _: rate(server.port, poll, 2_000, b" 304 "),
                 "no-op GET",
-                lambda: rate(base_port, noop, 4_000),
+                lambda: rate(base_port, noop, 2_000),
             )
         )
     notes = [
@@ -112,7 +112,7 @@ def _ingest(name: str, server: Server, base_port: int, reports: Reports) -> tupl
 
     def ours(number: int) -> float:
         requests = generations[number % 3] + generations[(number + 1) % 3]
-        return rate(server.port, requests, 2 * INGEST_HOSTS * 3)
+        return rate(server.port, requests, 3 * INGEST_HOSTS)
 
     figure = paired(
         name,
@@ -120,7 +120,7 @@ def _ingest(name: str, server: Server, base_port: int, reports: Reports) -> tupl
         "read the same body",
         lambda: rate(base_port, reads, 6 * INGEST_HOSTS),
     )
-    return figure, (server.written - before) / (ROUNDS * 6 * INGEST_HOSTS)
+    return figure, (server.written - before) / (ROUNDS * 3 * INGEST_HOSTS)
 
 
 def grown(data_dir: Path, reports: Reports, hosts: int) -> str:

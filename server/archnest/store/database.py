@@ -41,7 +41,7 @@ looks at where it is; what is not here it reads from the log.
 """
 MIN_LOG_BYTES = 4 * 2**20
 MAX_LOG_BYTES = 64 * 2**20
-"""The log is folded into the database's file when it is twice as long as that, but within
+"""The log is folded into the database's file when it is four times as long as that, but within
 these. The longer it may grow, the more reports replace each other before they are written
 a second time. SQLite's own checkpoints come sooner and keep their failures to themselves.
 """
@@ -86,7 +86,7 @@ class _Writer(sqlite3.Connection):
     @property
     def max_log_bytes(self) -> int:
         """How long the log may grow, by the size of the file at the last commit."""
-        return min(max(2 * self._file.st_size, MIN_LOG_BYTES), MAX_LOG_BYTES)
+        return min(max(4 * self._file.st_size, MIN_LOG_BYTES), MAX_LOG_BYTES)
 
     def transact(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         """Run jobs in one transaction, each with its result or what it raised.
