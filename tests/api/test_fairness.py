@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from unittest.mock import Mock
 
+import pytest
 from aiohttp import ClientResponse, web
 
 from archnest import keys
-from archnest.api.fairness import REPORTS_A_ROUND, plain_bytes
+from archnest.api.fairness import REPORTS_A_ROUND, FairConnection, Rounds, plain_bytes
 from tests.conftest import Client
 from tests.factories import container, report
 
@@ -38,3 +40,40 @@ def test_only_a_body_of_told_length_is_taken_in_one_go() -> None:
         b"",
     ):
         assert plain_bytes(head + b"\r\n" + b"x" * 90) == 0
+
+
+BODY = b"x" * 20_000
+WHOLE = b"POST /x HTTP/1.1\r\nHost: nest\r\nContent-Length: 20000\r\n\r\n" + BODY
+CHUNKED = b"POST /x HTTP/1.1\r\nHost: nest\r\nTransfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("arriving", "measured"),
+    [
+        ([WHOLE, WHOLE], 0),
+        ([WHOLE[:2_048], WHOLE[2_048:9_000], WHOLE[9_000:], WHOLE], 0),
+        ([WHOLE[:2_048], WHOLE[2_048:] + WHOLE], 0),
+        ([WHOLE + b"GET /x HTTP/1.1\r\n", WHOLE], 2),
+        # Only the head of a request says how long that is.
+        ([CHUNKED + b"X-Begins: ", WHOLE], 1),
+        ([CHUNKED + b"\r\n5000\r\n", WHOLE], 1),
+        ([WHOLE, CHUNKED + b"\r\n5000\r\n", WHOLE], 1),
+    ],
+)
+async def test_what_is_sure_to_be_a_body_is_not_measured(
+    arriving: list[bytes], measured: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[bytes] = []
+    monkeypatch.setattr(FairConnection, "_parse_measured", lambda _, piece: pieces.append(piece))
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        return web.Response(body=await request.read())
+
+    server = web.Server(handler)
+    connection = FairConnection(Rounds(lambda: False), server, loop=asyncio.get_running_loop())
+    connection.connection_made(Mock(spec=asyncio.Transport))
+    for data in arriving:
+        connection.data_received(data)
+        await asyncio.sleep(0.01)
+    connection.connection_lost(None)
+    assert len(pieces) == measured

@@ -105,7 +105,7 @@ class FairConnection(RequestHandler):
     """A connection whose bytes are parsed bit by bit."""
 
     __slots__ = (
-        *("_body", "_body_length", "_is_parser_paused"),
+        *("_body", "_body_length", "_is_between", "_is_parser_paused"),
         *("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken"),
     )
 
@@ -120,6 +120,8 @@ class FairConnection(RequestHandler):
         self._body: StreamReader | None = None
         """The last body that had not ended with its head, when its length was told."""
         self._body_length = 0
+        self._is_between = True
+        """Whether what comes next is sure to begin a request."""
         self._is_parser_paused = False
         self._spent_s = 0.0
         self._parsed_at = 0.0
@@ -140,14 +142,14 @@ class FairConnection(RequestHandler):
             self._rounds.join_reports(self)
         elif not self.is_frugal():
             self._hold(data)
-        elif len(data) <= max(SMALL_BYTES, rest):
+        elif len(data) <= SMALL_BYTES and not rest:
             self._parse(data)
+            self._is_between = False
         else:
-            # What looks like a head may be a client's trick, so that is measured.
-            size = max(PIECE_BYTES, rest or plain_bytes(data))
-            self._parse_measured(data[:size])
-            if size < len(data):
-                self._hold(data[size:])
+            piece, copied = self._piece(data, 0, rest)
+            self._parse_piece(piece, copied)
+            if len(piece) < len(data):
+                self._hold(data[len(piece) :])
 
     def parse_on(self) -> None:
         """Take a turn: parse one piece of what waits."""
@@ -155,16 +157,11 @@ class FairConnection(RequestHandler):
         if self.transport is None:
             self._held = None
         elif self._held is not None and not self._reading_paused and not self._buffer_paused:
-            held, taken, rest = self._held, self._taken, self._rest_of_body()
-            plain = 0 if taken or not self.is_frugal() else rest or plain_bytes(held)
-            piece = held[taken : taken + max(PIECE_BYTES, plain)]
+            piece, copied = self._piece(self._held, self._taken, self._rest_of_body())
             self._taken += len(piece)
-            if self._taken >= len(held):
+            if self._taken >= len(self._held):
                 self._held = None
-            if len(piece) <= rest:
-                self._parse(piece)
-            else:
-                self._parse_measured(piece)
+            self._parse_piece(piece, copied)
             if not self._reading_paused and not self._buffer_paused:
                 self._resume_transport_reading()
 
@@ -192,6 +189,23 @@ class FairConnection(RequestHandler):
         self._held, self._taken = data, 0
         self._pause_transport_reading()
         self._wait()
+
+    def _piece(self, data: bytes, taken: int, rest: int) -> tuple[bytes, int]:
+        """What to parse next, and how much from there on is sure to be copied only.
+
+        What looks like a head may be a client's trick, unless a request begins with it.
+        """
+        plain = 0 if taken or not self.is_frugal() else rest or plain_bytes(data)
+        piece = data[taken : taken + max(PIECE_BYTES, plain)]
+        return piece, rest or (plain if self._is_between else 0)
+
+    def _parse_piece(self, piece: bytes, copied: int) -> None:
+        if len(piece) <= copied:
+            self._parse(piece)
+            self._is_between = len(piece) == copied
+        else:
+            self._parse_measured(piece)
+            self._is_between = False
 
     def _parse(self, data: bytes) -> None:
         super().data_received(data)
