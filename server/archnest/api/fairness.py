@@ -29,7 +29,7 @@ PIECE_BYTES = 8_192
 SMALL_BYTES = 1_024
 """Looking at the clock for these costs more than they do."""
 ROUND_S = 0.002
-REPORTS_A_ROUND = 16
+REPORTS_A_ROUND = 8
 """Each takes a tenth of a millisecond until it waits for its turn to be read."""
 FRUGAL_S = 0.002
 
