@@ -126,7 +126,9 @@ class Site:
         return self._token
 
     def clear(self) -> None:
-        """Forget every host and agent's token, and remove every account but the admin."""
+        """Forget every source, host and agent's token, and every account but the admin."""
+        for source in self.ask("GET", "/api/sources")["sources"]:
+            self.ask("DELETE", f"/api/sources/{source['hostId']}")
         for token in self.ask("GET", "/api/agents/docker/tokens")["tokens"]:
             if token["revokedAt"] is None:
                 self.ask("DELETE", f"/api/agents/docker/tokens/{token['id']}")

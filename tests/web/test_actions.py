@@ -18,7 +18,6 @@ def worker(site: Site, engine: Engine) -> Iterator[str]:
     how = {"hostId": "lab", "kind": "docker-socket", "address": str(engine.socket)}
     site.ask("POST", "/api/sources", how)
     yield "worker"
-    site.ask("DELETE", "/api/sources/lab")
     engine.docker("rm", "-f", "worker")
 
 

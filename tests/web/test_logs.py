@@ -24,7 +24,6 @@ def talk(site: Site, engine: Engine) -> Iterator[Talk]:
         site.ask("POST", "/api/sources", how)
 
     yield run
-    site.ask("DELETE", "/api/sources/lab")
     engine.docker("rm", "-f", "talker")
 
 
