@@ -40,10 +40,11 @@ CACHE_KIB = 16_384
 looks at where it is; what is not here it reads from the log.
 """
 MIN_LOG_BYTES = 4 * 2**20
-MAX_LOG_BYTES = 64 * 2**20
-"""The log is folded into the database's file when it is four times as long as that, but within
-these. The longer it may grow, the more reports replace each other before they are written
-a second time. SQLite's own checkpoints come sooner and keep their failures to themselves.
+LOG_FACTOR = 3
+"""The log is folded into the database's file when it is so many times as long as that. The longer
+it may grow, the more reports replace each other before they are written a second time: a third
+of them are, where all hosts report in turn. SQLite's own checkpoints come sooner and keep their
+failures to themselves.
 """
 
 
@@ -86,7 +87,7 @@ class _Writer(sqlite3.Connection):
     @property
     def max_log_bytes(self) -> int:
         """How long the log may grow, by the size of the file at the last commit."""
-        return min(max(4 * self._file.st_size, MIN_LOG_BYTES), MAX_LOG_BYTES)
+        return max(LOG_FACTOR * self._file.st_size, MIN_LOG_BYTES)
 
     def transact(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         """Run jobs in one transaction, each with its result or what it raised.
@@ -195,7 +196,6 @@ class Database:
                     "PRAGMA journal_mode = WAL",
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
-                    f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}",
                     "PRAGMA wal_autocheckpoint = 0",
                     f"PRAGMA cache_size = -{CACHE_KIB}",
                 )
@@ -246,9 +246,10 @@ class Database:
             while not self._jobs.empty():
                 batch.append(self._jobs.get_nowait())
             await self._commit(batch)
-            if self._log_bytes >= _writer(self._writer).max_log_bytes:
+            max_bytes = _writer(self._writer).max_log_bytes
+            if self._log_bytes >= max_bytes:
                 self._log_bytes = 0
-                await self._checkpoint()
+                await self._checkpoint(max_bytes)
 
     async def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one transaction and tell each job its own outcome."""
@@ -261,7 +262,7 @@ class Database:
             return
         if len(batch) > 1 or outcomes[0][1] is None:
             self.commits += 1
-            self._log_bytes += sum(job.size + 2 * PAGE_BYTES for job in batch)
+            self._log_bytes += sum(job.size + PAGE_BYTES for job in batch)
             self._writing.end()
         for job, (result, failure) in zip(batch, outcomes, strict=True):
             problem = None if failure is None else _as_problem(failure)
@@ -269,10 +270,17 @@ class Database:
                 self._writing.tell(str(failure))
             _settle(job, result, problem)
 
-    async def _checkpoint(self) -> None:
-        """Fold the log into the database's file as far as readers let it."""
+    async def _checkpoint(self, max_bytes: int) -> None:
+        """Fold the log into the database's file as far as readers let it.
+
+        Its own file, which is written anew from its start then, keeps this length at most.
+        """
         try:
-            await _execute_all(self._writer, "PRAGMA wal_checkpoint(PASSIVE)")
+            await _execute_all(
+                self._writer,
+                f"PRAGMA journal_size_limit = {max_bytes}",
+                "PRAGMA wal_checkpoint(PASSIVE)",
+            )
         except (sqlite3.Error, ValueError) as error:
             self._folding.tell(str(error))
         else:
