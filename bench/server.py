@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.load import request
+from bench.load import answered, request
 from bench.reports import TOKEN
 from tests.ports import free_port, wait_until_listening
 
@@ -81,10 +81,17 @@ class Server:
 
     def poll_ms(self, person: dict[str, str], revision: str) -> tuple[float, int]:
         """Milliseconds and bytes of one answer to a reader who knows `revision`."""
-        asked = request("GET", f"/api/containers?since={revision}", person)
-        begun = time.perf_counter()
-        answer = asyncio.run(exchange(self.port, asked))
-        return (time.perf_counter() - begun) * 1000, len(body_of(answer))
+
+        async def poll() -> tuple[float, int]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**24)
+            begun = time.perf_counter()
+            writer.write(request("GET", f"/api/containers?since={revision}", person))
+            _, body = await answered(reader)
+            took_s = time.perf_counter() - begun
+            writer.close()
+            return took_s * 1000, len(body)
+
+        return asyncio.run(poll())
 
     def revision(self, person: dict[str, str]) -> str:
         """The present one."""
