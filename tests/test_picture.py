@@ -30,14 +30,14 @@ def picture(*containers: dict[str, Any], at: float = 1_000.0, source: str = "age
 
 
 def gone_names(picture: Picture) -> list[str]:
-    return [entry.container.name for entry in picture.gone]
+    return [one.head.name for one in picture.gone]
 
 
 def test_a_container_the_newer_report_lacks_is_gone_as_last_seen() -> None:
     later = picture(container("db"), at=2_000.0).after(picture(container("web"), container("db")))
     assert gone_names(later) == ["web"]
-    assert later.gone[0].gone_at == "1970-01-01T00:33:20.000Z"
-    assert later.gone[0].container.image == "nginx:1.27"
+    assert later.gone[0].at == "1970-01-01T00:33:20.000Z"
+    assert later.gone[0].container().image == "nginx:1.27"
 
 
 def test_a_container_that_stays_gone_keeps_its_first_time() -> None:
@@ -66,6 +66,27 @@ def test_gone_containers_are_bounded_and_the_newest_kept() -> None:
     assert gone_names(host)[0] == f"job-{MAX_GONE + 4}"
 
 
+def test_of_gone_containers_only_changes_are_stored() -> None:
+    first = picture(container("web"), container("job-1"), container("job-2"))
+    second = picture(container("web"), at=2_000.0).after(first)
+    newly, back = second.gone_changes(first)
+    assert [(one.container_id, one.gone_at) for one in newly] == [
+        (container(name)["id"], "1970-01-01T00:33:20.000Z") for name in ("job-1", "job-2")
+    ]
+    assert back == []
+    again = container("job-2", id="e" * 64)
+    third = picture(container("web"), again, at=3_000.0).after(second)
+    assert third.gone_changes(second) == ([], [("vm-1", container("job-2")["id"])])
+    fourth = picture(container("web"), again, at=4_000.0).after(third)
+    assert fourth.gone_changes(third) == ([], [])
+
+
+def test_where_only_statistics_moved_nothing_is_worked_out() -> None:
+    before = picture(container("web"), at=2_000.0).after(picture(container("job")))
+    later = replace(before, received_at=3_000.0, gone=())
+    assert later.after(before).gone is before.gone
+
+
 def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
     later = picture(container("db")).after(picture(container("web")))
     rows = msgspec.json.decode(later.rows_json)
@@ -75,7 +96,9 @@ def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
 
 def test_a_stored_picture_comes_back_equal() -> None:
     host = picture(container("db")).after(picture(container("web")))
-    stored = from_record(host.as_record())
+    newly, back = host.gone_changes(None)
+    stored = from_record(host.as_record(), newly)
+    assert not back
     assert replace(stored, reading=host.reading) == host
     assert stored.containers() == host.containers()
 
@@ -83,13 +106,13 @@ def test_a_stored_picture_comes_back_equal() -> None:
 def test_what_was_stored_is_masked_by_todays_rule_whatever_its_order() -> None:
     record = picture().as_record()
     odd = {"state": "exited", "stats": None, **container("db", command="run --token x")}
-    stored = from_record(record._replace(report_json=msgspec.json.encode([odd])))
+    stored = from_record(record._replace(report_json=msgspec.json.encode([odd])), [])
     assert stored.find("db").command == "run --token ********"
     assert msgspec.json.decode(stored.rows_json)[0]["state"] == "running"
 
 
 def test_after_a_restart_what_was_stored_is_found() -> None:
-    stored = from_record(picture(container("web"), container("db")).as_record())
+    stored = from_record(picture(container("web"), container("db")).as_record(), [])
     sent = b'{"hostId":"vm-1","containers":%b}' % stored.containers_json
 
     async def pause() -> None:

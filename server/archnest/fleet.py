@@ -121,9 +121,9 @@ class Fleet:
 
     async def load(self, database: Database, now: float) -> None:
         """Show the last known state of every stored host, with its true age."""
-        async for record in all_hosts(database):
+        async for record, gone in all_hosts(database):
             try:
-                picture = from_record(record)
+                picture = from_record(record, gone)
             except (msgspec.DecodeError, ValueError) as error:
                 log.error("the stored report of %s is damaged: %s", record.host_id, error)
                 continue

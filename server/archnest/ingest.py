@@ -21,7 +21,7 @@ from archnest.machines import NO_MARKS, Sightings, marks_of
 from archnest.model.report import Receipt, Report
 from archnest.picture import AGENT, Picture, reported_s
 from archnest.store.database import Database
-from archnest.store.hosts import forget_hosts, save_reports
+from archnest.store.hosts import GoneRecord, forget_hosts, save_gone, save_reports
 from archnest.timestamps import rfc3339
 from archnest.turns import Turns
 
@@ -181,19 +181,38 @@ class Ingest:
         kept = [picture for picture in latest.values() if picture is not None]
         forgotten = [host_id for host_id, picture in latest.items() if picture is None]
 
+        newly, back = self._gone_changes(kept)
+
         def save(connection: sqlite3.Connection) -> None:
             # One after the other: all their texts at once would fill the memory.
             save_reports(connection, (picture.as_record() for picture in kept))
             forget_hosts(connection, forgotten)
+            if newly or back:
+                save_gone(connection, newly, back)
 
         if latest:
-            await self._database.write(save, sum(picture.reading.size for picture in kept))
+            size = sum(len(one.container_json) for one in newly)
+            await self._database.write(save, size + sum(one.reading.size for one in kept))
         self._note_machines(batch)
         for picture in kept:
             sightings = self._sightings.get(picture.host_id)
             self._fleet.replace(picture, conflict=sightings.machines() if sightings else None)
         for host_id in forgotten:
             self._fleet.remove(host_id)
+
+    def _gone_changes(
+        self, pictures: list[Picture]
+    ) -> tuple[list[GoneRecord], list[tuple[str, str]]]:
+        """Gone containers to be stored, and those to be forgotten, once these are."""
+        newly: list[GoneRecord] = []
+        back: list[tuple[str, str]] = []
+        for picture in pictures:
+            stored = self._fleet.get(picture.host_id)
+            if picture.gone is not (stored.gone if stored else ()):
+                more, less = picture.gone_changes(stored)
+                newly += more
+                back += less
+        return newly, back
 
     def _note_machines(self, batch: list[_Change]) -> None:
         elapsed = elapsed_clock()

@@ -1,17 +1,17 @@
 """One host's picture and how a newer report changes it; pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
 
 from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
-from archnest.model.host import ContainerRow, GoneContainer
 from archnest.model.report import Container, Engine
-from archnest.recall import Reading, encoded
-from archnest.store.hosts import HostRecord
+from archnest.recall import Head, Reading, encoded, row
+from archnest.store.hosts import GoneRecord, HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
 AGENT = "agent"
@@ -25,8 +25,33 @@ MAX_OVERTAKEN_S = 60.0
 _encode = msgspec.json.Encoder().encode
 _decode_container = msgspec.json.Decoder(Container).decode
 _decode_containers = msgspec.json.Decoder(list[Container]).decode
-_decode_gone = msgspec.json.Decoder(list[GoneContainer]).decode
 _decode_engine = msgspec.json.Decoder(Engine).decode
+
+
+class Gone(msgspec.Struct, frozen=True, gc=False):
+    """A container that the latest report lacks, as last seen.
+
+    It stays encoded as the others do: most are never looked at.
+    """
+
+    at: str
+    """When a report first lacked it."""
+    head: Head
+    end: bytes
+    """Its statistics, and what closes its object."""
+
+    @property
+    def text(self) -> bytes:
+        """Its object as it is stored."""
+        return self.head.text + self.end
+
+    def container(self) -> Container:
+        """All that is known of it."""
+        return _decode_container(self.text)
+
+    def row(self) -> bytes:
+        """Its row for a list."""
+        return b'%b,"goneAt":"%b"}' % (row(self.head, self.end)[:-1], self.at.encode())
 
 
 class Picture(msgspec.Struct, frozen=True, dict=True):
@@ -43,7 +68,8 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
     agent_version: str | None
     engine: Engine | None
     reading: Reading
-    gone: tuple[GoneContainer, ...]
+    gone: tuple[Gone, ...]
+    """The newest first."""
     marks: Marks = NO_MARKS
     """Of the machine whose agent sent it."""
     address: str | None = None
@@ -69,28 +95,23 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
         """The latest report's containers."""
         return _decode_containers(self.containers_json)
 
-    def some(self, ids: Collection[str]) -> list[Container]:
-        """Those of these ids."""
-        return [_decode_container(one) for one in self.reading.texts(ids)] if ids else []
-
     @cached_property
     def rows_json(self) -> bytes:
         """The host's rows for a list, the gone ones last, encoded once."""
-        gone = [_gone_row(entry) for entry in self.gone]
-        return b"[%b]" % b",".join([*self.reading.rows(), *map(_encode, gone)])
+        return b"[%b]" % b",".join([*self.reading.rows(), *(one.row() for one in self.gone)])
 
     def find(self, reference: str) -> Container:
         """The container by full id, name or unambiguous id prefix of 12 or more.
 
         Raises NotFound or Ambiguous.
         """
-        found = _find(self.names, reference)
-        return self.some([found])[0]
+        [(head, end)] = self.reading.some([_find(self.names, reference)])
+        return _decode_container(head.text + end)
 
-    def find_gone(self, reference: str) -> GoneContainer:
+    def find_gone(self, reference: str) -> Gone:
         """A gone container, by the same words; raises NotFound or Ambiguous."""
-        found = _find({entry.container.id: entry.container.name for entry in self.gone}, reference)
-        return next(entry for entry in self.gone if entry.container.id == found)
+        found = _find({one.head.id: one.head.name for one in self.gone}, reference)
+        return next(one for one in self.gone if one.head.id == found)
 
     def is_overtaken_by(self, shown: "Picture | None") -> bool:
         """Whether the same machine, in the same boot, gathered what is shown after this.
@@ -109,27 +130,28 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
         if previous is None or previous.source != self.source:
             return self
         # Where only statistics moved, both are one.
-        is_same = previous.names is self.names
-        missing = set() if is_same else previous.names.keys() - self.names.keys()
+        if previous.names is self.names:
+            return replace(self, gone=previous.gone) if previous.gone else self
+        missing = previous.names.keys() - self.names.keys()
         if not missing and not previous.gone:
             return self
-        return replace(self, gone=tuple(self._gone_after(previous, missing)))
+        return replace(self, gone=self._gone_after(previous, missing))
 
-    def _gone_after(self, previous: "Picture", missing: set[str]) -> list[GoneContainer]:
-        gone_at = rfc3339(self.received_at)
-        newly = [GoneContainer(gone_at, one) for one in previous.some(missing)]
-        return list(self._still_gone([*newly, *previous.gone]))[:MAX_GONE]
+    def _gone_after(self, previous: "Picture", missing: set[str]) -> tuple[Gone, ...]:
+        at = rfc3339(self.received_at)
+        newly = [Gone(at, head, end) for head, end in previous.reading.some(missing)]
+        return tuple(islice(self._still_gone([*newly, *previous.gone]), MAX_GONE))
 
-    def _still_gone(self, entries: list[GoneContainer]) -> Iterator[GoneContainer]:
+    def _still_gone(self, entries: list[Gone]) -> Iterator[Gone]:
         """Entries that nothing replaced: neither the same id, nor the same name."""
         ids, names = set(self.names), set(self.names.values())
-        for entry in entries:
-            container = entry.container
-            if container.id in ids or (container.name and container.name in names):
+        for one in entries:
+            head = one.head
+            if head.id in ids or (head.name and head.name in names):
                 continue
-            ids.add(container.id)
-            names.add(container.name)
-            yield entry
+            ids.add(head.id)
+            names.add(head.name)
+            yield one
 
     def as_record(self) -> HostRecord:
         """The row to store."""
@@ -142,12 +164,24 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
             received_at=rfc3339(self.received_at),
             agent_version=self.agent_version,
             engine_json=_encode(self.engine) if self.engine else None,
-            gone_json=_encode(self.gone),
         )
 
+    def gone_changes(
+        self, stored: "Picture | None"
+    ) -> tuple[list[GoneRecord], list[tuple[str, str]]]:
+        """What is to be stored of gone containers, and host and id of those to be forgotten."""
+        before = {one.head.id: one for one in stored.gone} if stored else {}
+        now = {one.head.id: one for one in self.gone}
+        newly = [
+            GoneRecord(self.host_id, key, one.at, one.text)
+            for key, one in now.items()
+            if before.get(key) is not one
+        ]
+        return newly, [(self.host_id, key) for key in before.keys() - now.keys()]
 
-def from_record(record: HostRecord) -> Picture:
-    """The picture a row holds, masked again by today's rule.
+
+def from_record(record: HostRecord, gone: Sequence[GoneRecord]) -> Picture:
+    """The picture that is stored, masked again by today's rule.
 
     Raises msgspec.DecodeError or ValueError if it is damaged.
     """
@@ -160,7 +194,7 @@ def from_record(record: HostRecord) -> Picture:
         agent_version=record.agent_version,
         engine=_decode_engine(record.engine_json) if record.engine_json else None,
         reading=encoded(_decode_containers(record.report_json)),
-        gone=tuple(_decode_gone(record.gone_json)),
+        gone=tuple(_gone_of(one) for one in gone),
     )
 
 
@@ -176,12 +210,10 @@ def reported_s(reported_at: str | None) -> float | None:
         return None
 
 
-def _gone_row(entry: GoneContainer) -> ContainerRow:
-    fields = {name: getattr(entry.container, name) for name in _SHARED_FIELDS}
-    return ContainerRow(**fields, gone_at=entry.gone_at)
-
-
-_SHARED_FIELDS = tuple(name for name in ContainerRow.__struct_fields__ if name != "gone_at")
+def _gone_of(record: GoneRecord) -> Gone:
+    reading = encoded([_decode_container(record.container_json)])
+    [(head, end)] = reading.some(reading.names)
+    return Gone(record.gone_at, head, end)
 
 
 def _find(names: dict[str, str], reference: str) -> str:

@@ -95,15 +95,14 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     def rows(self) -> list[bytes]:
         """Each container's object without the fields that lists do not show."""
-        return [
-            b"%b,%b%b" % (head.text[: head.hidden], _STATS, end)
-            for head, end in zip(self.heads, self._ends(), strict=True)
-        ]
+        return [row(head, end) for head, end in zip(self.heads, self._ends(), strict=True)]
 
-    def texts(self, ids: Collection[str]) -> list[bytes]:
-        """The objects of containers with these ids."""
+    def some(self, ids: Collection[str]) -> list[tuple[Head, bytes]]:
+        """Containers with these ids: of each its head, and its statistics with what closes it."""
+        if not ids:
+            return []
         return [
-            head.text + end
+            (head, end)
             for head, end in zip(self.heads, self._ends(), strict=True)
             if head.id in ids
         ]
@@ -111,6 +110,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     def _ends(self) -> list[bytes]:
         """Each container's statistics and what closes its object."""
         return [end[:-1] for end in self.ends.split(_ALONE)[1:]]
+
+
+def row(head: Head, end: bytes) -> bytes:
+    """A container's object without the fields that lists do not show."""
+    return b"%b,%b%b" % (head.text[: head.hidden], _STATS, end)
 
 
 class Sent:

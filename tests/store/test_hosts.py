@@ -2,13 +2,22 @@
 
 import os
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from archnest.assets import asset_dir
 from archnest.store.database import Database
-from archnest.store.hosts import AT_ONCE, HostRecord, all_hosts, save_reports
+from archnest.store.hosts import (
+    AT_ONCE,
+    GoneRecord,
+    HostRecord,
+    all_hosts,
+    forget_hosts,
+    save_gone,
+    save_reports,
+)
 from archnest.store.migrate import migrate
 
 
@@ -17,6 +26,14 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "test.db"
     migrate(path, asset_dir("migrations"))
     return path
+
+
+def host(host_id: str, report_json: bytes = b"[]", received_at: str = "now") -> HostRecord:
+    return HostRecord(host_id, None, "agent", report_json, None, received_at, "1", None)
+
+
+def gone(host_id: str, container_id: str, gone_at: str, container: bytes = b"{}") -> GoneRecord:
+    return GoneRecord(host_id, container_id, gone_at, container)
 
 
 def written() -> int:
@@ -31,17 +48,7 @@ async def test_reports_of_a_large_fleet_are_not_written_twice(path: Path) -> Non
     async def report_all(db: Database) -> None:
         for first in range(0, hosts, at_once):
             records = [
-                HostRecord(
-                    f"h{n}",
-                    None,
-                    "agent",
-                    os.urandom(size // 2).hex().encode(),
-                    None,
-                    "now",
-                    "1",
-                    None,
-                    b"[]",
-                )
+                host(f"h{n}", report_json=os.urandom(size // 2).hex().encode())
                 for n in range(first, first + at_once)
             ]
             await db.write(
@@ -59,11 +66,30 @@ async def test_reports_of_a_large_fleet_are_not_written_twice(path: Path) -> Non
 
 async def test_all_come_back_the_longest_silent_first(path: Path) -> None:
     times = [f"2026-06-20T19:30:{second:02}.000Z" for second in range(60)]
-    stored = [
-        HostRecord(f"h{n}", None, "agent", b"[]", None, random.choice(times), "1", None, b"[]")
-        for n in range(2 * AT_ONCE + 50)
-    ]
+    stored = [host(f"h{n}", received_at=random.choice(times)) for n in range(2 * AT_ONCE + 50)]
     async with Database.open(path) as db:
         await db.write(lambda connection: save_reports(connection, stored))
-        found = [one async for one in all_hosts(db)]
+        found = [record async for record, _ in all_hosts(db)]
     assert found == sorted(stored, key=lambda one: (one.received_at, one.host_id))
+
+
+async def test_gone_containers_come_back_with_their_host_the_newest_first(path: Path) -> None:
+    def save(connection: sqlite3.Connection) -> None:
+        save_reports(connection, [host("a"), host("b")])
+        together = [gone("a", "web", "2"), gone("a", "db", "2")]
+        save_gone(connection, [gone("a", "old", "1"), *together, gone("b", "job", "1")], [])
+
+    def change(connection: sqlite3.Connection) -> None:
+        save_gone(connection, [gone("a", "db", "3", b'{"x":1}')], [("a", "old"), ("b", "none")])
+
+    async with Database.open(path) as db:
+        await db.write(save)
+        assert [[one.container_id for one in kept] async for _, kept in all_hosts(db)] == [
+            ["web", "db", "old"],
+            ["job"],
+        ]
+        await db.write(change)
+        found = {record.host_id: kept async for record, kept in all_hosts(db)}
+        assert found["a"] == [gone("a", "db", "3", b'{"x":1}'), gone("a", "web", "2")]
+        await db.write(lambda connection: forget_hosts(connection, ["a"]))
+        assert [row["host_id"] for row in await db.read("SELECT * FROM gone_containers")] == ["b"]

@@ -42,6 +42,31 @@ def test_every_released_schema_upgrades_to_the_fresh_one(tmp_path: Path, old: Pa
     connection.close()
 
 
+def test_gone_containers_kept_in_their_hosts_row_get_rows_of_their_own(tmp_path: Path) -> None:
+    database = tmp_path / "old.db"
+    web = '{"id":"w","name":"<Ünï>","labels":{"a":null,"b":1.50}}'
+    job = '{"id":"j","name":"job"}'
+    entries = f'{{"goneAt":"2","container":{web}}},{{"goneAt":"1","container":{job}}}'
+    connection = sqlite3.connect(database)
+    connection.executescript((DATABASES / "0005.sql").read_text())
+    connection.execute(
+        "INSERT INTO docker_agent_reports (host_id, report_json, received_at, gone_json)"
+        " VALUES ('with-gone', '[1]', 'then', ?)",
+        [f"[{entries}]"],
+    )
+    connection.commit()
+    connection.close()
+    migrate(database, asset_dir("migrations"))
+    connection = sqlite3.connect(database)
+    assert connection.execute("SELECT * FROM gone_containers").fetchall() == [
+        ("with-gone", "w", "2", web),
+        ("with-gone", "j", "1", job),
+    ]
+    kept = "SELECT report_json, received_at, source FROM docker_agent_reports WHERE host_id = ?"
+    assert connection.execute(kept, ["with-gone"]).fetchall() == [("[1]", "then", "agent")]
+    connection.close()
+
+
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "migrations"
     shutil.copytree(asset_dir("migrations"), folder, ignore=shutil.ignore_patterns("__*"))

@@ -40,7 +40,7 @@ async def show_container(request: web.Request, host_id: str, container_id: str) 
         container = entry.picture.find(container_id)
     except NotFound:
         gone = entry.picture.find_gone(container_id)
-        return ContainerDetail(entry.host(), gone.container, gone.gone_at)
+        return ContainerDetail(entry.host(), gone.container(), gone.at)
     request.app[keys.POLLERS].note_look(host_id, container.id)
     return ContainerDetail(entry.host(), container, None)
 

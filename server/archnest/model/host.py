@@ -137,10 +137,3 @@ class ContainerDetail(Struct, rename="camel", frozen=True):
     container: Container
     gone_at: str | None
     """When a report first lacked it; None while it is in the latest report."""
-
-
-class GoneContainer(Struct, rename="camel", frozen=True):
-    """A container that a newer report no longer holds, as last seen."""
-
-    gone_at: str
-    container: Container

@@ -1,14 +1,15 @@
-"""The latest report of each host."""
+"""The latest report of each host, and the containers that it lacks."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from archnest.store.database import Database
 
 
 class HostRecord(NamedTuple):
-    """One row, in the order of its columns: texts as stored, JSON not decoded."""
+    """One host, in the order of its columns: texts as stored, JSON not decoded."""
 
     host_id: str
     hostname: str | None
@@ -18,31 +19,54 @@ class HostRecord(NamedTuple):
     received_at: str
     agent_version: str | None
     engine_json: bytes | None
-    gone_json: bytes
+
+
+class GoneRecord(NamedTuple):
+    """One gone container, likewise."""
+
+    host_id: str
+    container_id: str
+    gone_at: str
+    container_json: bytes
 
 
 AT_ONCE = 100
 """Hosts read in one go, for thousands of reports would fill the memory."""
 
 
-async def all_hosts(db: Database) -> AsyncIterator[HostRecord]:
-    """Every host, the one heard from longest ago first."""
+async def all_hosts(db: Database) -> AsyncIterator[tuple[HostRecord, list[GoneRecord]]]:
+    """Every host, the one heard from longest ago first, with its gone containers, the newest first.
+
+    Those that went together come in the order in which they were saved.
+    """
     named = await db.read("SELECT host_id FROM docker_agent_reports ORDER BY received_at, host_id")
     for first in range(0, len(named), AT_ONCE):
         host_ids = [row["host_id"] for row in named[first : first + AT_ONCE]]
+        marks = ", ".join("?" * len(host_ids))
         rows = await db.read(
             f"""
             SELECT host_id, hostname, source, CAST(report_json AS BLOB) AS report_json, reported_at,
-                   received_at, agent_version, CAST(engine_json AS BLOB) AS engine_json,
-                   CAST(gone_json AS BLOB) AS gone_json
+                   received_at, agent_version, CAST(engine_json AS BLOB) AS engine_json
               FROM docker_agent_reports
-             WHERE host_id IN ({", ".join("?" * len(host_ids))})
+             WHERE host_id IN ({marks})
              ORDER BY received_at, host_id
             """,  # noqa: S608  # nothing but question marks
             host_ids,
         )
+        gone = await db.read(
+            f"""
+            SELECT host_id, container_id, gone_at, CAST(container_json AS BLOB) AS container_json
+              FROM gone_containers
+             WHERE host_id IN ({marks})
+             ORDER BY gone_at DESC, rowid
+            """,  # noqa: S608  # nothing but question marks
+            host_ids,
+        )
+        gone_of = defaultdict[str, list[GoneRecord]](list)
+        for row in gone:
+            gone_of[row["host_id"]].append(GoneRecord(**dict(row)))
         for row in rows:
-            yield HostRecord(**dict(row))
+            yield HostRecord(**dict(row)), gone_of[row["host_id"]]
 
 
 def save_reports(connection: sqlite3.Connection, records: Iterable[HostRecord]) -> None:
@@ -50,13 +74,31 @@ def save_reports(connection: sqlite3.Connection, records: Iterable[HostRecord]) 
     connection.executemany(
         """
         INSERT INTO docker_agent_reports (host_id, hostname, source, report_json, reported_at,
-                                          received_at, agent_version, engine_json, gone_json)
-        VALUES (?, ?, ?, CAST(? AS TEXT), ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT))
+                                          received_at, agent_version, engine_json)
+        VALUES (?, ?, ?, CAST(? AS TEXT), ?, ?, ?, CAST(? AS TEXT))
         ON CONFLICT (host_id) DO UPDATE
            SET hostname = excluded.hostname, source = excluded.source,
                report_json = excluded.report_json, reported_at = excluded.reported_at,
                received_at = excluded.received_at, agent_version = excluded.agent_version,
-               engine_json = excluded.engine_json, gone_json = excluded.gone_json
+               engine_json = excluded.engine_json
+        """,
+        records,
+    )
+
+
+def save_gone(
+    connection: sqlite3.Connection,
+    records: Iterable[GoneRecord],
+    back: Collection[tuple[str, str]],
+) -> None:
+    """Keep containers of stored hosts that are gone now, and forget others by host and id."""
+    connection.executemany(
+        "DELETE FROM gone_containers WHERE host_id = ? AND container_id = ?", back
+    )
+    connection.executemany(
+        """
+        INSERT OR REPLACE INTO gone_containers (host_id, container_id, gone_at, container_json)
+        VALUES (?, ?, ?, CAST(? AS TEXT))
         """,
         records,
     )
