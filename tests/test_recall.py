@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from archnest import recall
 from archnest.masking import mask_container
@@ -29,10 +30,22 @@ LONG = {
     "networks": SAMPLE([None, [], [{"name": "net"}]]),
     "mounts": SAMPLE([None, [{"type": "bind", "destination": '"ports":'}]]),
 }
-FIELDS = {"name": TEXT, "state": TEXT, "status": st.none() | SAMPLE(['"ports":[]', "Up"]), **LONG}
+STATS = SAMPLE([None, {}, {"pids": 1}, {"later": "}"}, {"later": []}])
+FIELDS = {
+    "stats": STATS,
+    "name": TEXT,
+    "state": TEXT,
+    "status": st.none() | SAMPLE(['"ports":[]', "Up"]),
+    **LONG,
+}
 LIST = st.lists(
     st.fixed_dictionaries({}, optional=FIELDS).map(lambda fields: container(**fields)), max_size=3
 )
+
+
+FORMS: list[dict[str, Any]] = [{"separators": (",", ":")}, {}, {"indent": 1}]
+BEHIND = ["", "\n", ',"hostname":"later"', ' , "engine": {"cpus": 2}', ',"x":"containers"']
+BEHIND += [',"containers":[]', ',"\\u0063ontainers":[]', ',"hostId":"other"']
 
 
 async def at_once() -> None:
@@ -47,20 +60,24 @@ def read(
     return asyncio.run(recall.Sent(data).read(before or recall.Reading(), pause))
 
 
-def sent(containers: list[dict[str, Any]], compact: bool = True) -> bytes:
-    separators = (",", ":") if compact else None
-    return json.dumps(report("nas", *containers), separators=separators).encode()
+def sent(
+    containers: list[dict[str, Any]], form: dict[str, Any] = FORMS[0], behind: str = ""
+) -> bytes:
+    return (json.dumps(report("nas", *containers), **form)[:-1] + behind + "}").encode()
 
 
-@given(LIST, LIST, st.booleans())
+@given(LIST, LIST, SAMPLE(FORMS), SAMPLE(BEHIND))
 def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
-    first: list[dict[str, Any]], second: list[dict[str, Any]], compact: bool
+    first: list[dict[str, Any]], second: list[dict[str, Any]], form: dict[str, Any], behind: str
 ) -> None:
-    before = read(sent(first, compact))
+    before = read(sent(first, form))
     for following in (first, second, [*second, *first]):
-        data = sent(following, compact)
-        reading = read(data, before)
-        whole = [mask_container(one) for one in msgspec.json.decode(data, type=Report).containers]
+        data = sent(following, form, behind)
+        sending = recall.Sent(data)
+        reading = asyncio.run(sending.read(before, at_once))
+        told = msgspec.json.decode(data, type=Report)
+        assert replace(sending.report, containers=told.containers) == told
+        whole = [mask_container(one) for one in told.containers]
         assert msgspec.json.decode(reading.containers_json, type=list[Container]) == whole
         rows = msgspec.json.decode(reading.containers_json, type=list[ContainerRow])
         shown = reading.rows()
@@ -109,12 +126,13 @@ def test_what_is_repeated_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) 
         read(sent([container("web", env=[{"key": "TOKEN", "value": "y"}])]), before)
 
 
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t: ")])
+@pytest.mark.parametrize("behind", ["", "\n", ', "hostname": "later"'])
+@pytest.mark.parametrize("form", [*FORMS, {"separators": (" ,\n", "\t: ")}])
 def test_however_it_is_spaced_what_is_repeated_is_found(
-    separators: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    form: dict[str, Any], behind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = container("web"), container("db", command="--token x")
-    data = json.dumps(report("nas", one, other), separators=separators).encode()
+    one, other = container("web"), container("db", command="--token x", stats=None)
+    data = sent([one, other], form, behind)
     is_read_whole = b'"stats":' not in data
     before = read(data, read(sent([container("x")])))
     decoded: list[bytes] = []
@@ -122,7 +140,7 @@ def test_however_it_is_spaced_what_is_repeated_is_found(
     monkeypatch.setattr(
         recall, "_decode_container", lambda sent: decoded.append(sent) or decode(sent)
     )
-    later = json.dumps(report("nas", other, one), separators=separators).encode()
+    later = sent([other, one], form, behind)
     assert json.loads(read(later, before).containers_json)[0]["name"] == "db"
     assert not decoded
     assert is_read_whole == all(head.key == head.text for head in before.heads)

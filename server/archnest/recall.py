@@ -39,11 +39,14 @@ _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 # In JSON a text cannot hold these, for its quotes would be escaped.
 _CONTAINERS = re.compile(rb',[ \t\r\n]*"containers":[ \t\r\n]*\[[ \t\r\n]*')
-_SPACE = b" \t\r\n"
 _STATS = b'"stats":'
 _ALONE = b"{" + _STATS
 _NEXT = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*,[ \t\r\n]*")
 """What stands between the statistics of a container and the next one."""
+_LAST = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*\]")
+"""What stands behind the statistics of the last one."""
+_OTHER_STATS = re.compile(rb"[ \t\r\n]*(?:null|\{[^{}]*\})")
+"""Statistics behind spaces, or none."""
 _PROBE = Stats(pids=2**63 - 1)
 """Decoded in the place of a container's last field it shows that these are its statistics."""
 _PROBE_END = _encode(_PROBE) + b"}"
@@ -136,6 +139,8 @@ class Sent:
         if self._begin is not None and (before.heads or len(self._data) > AT_ONCE_BYTES):
             with contextlib.suppress(*_FAULTS, _OtherForm):
                 cut = _Cut(self._data, self._begin, before.heads)
+                if cut.rest != b"}":
+                    self.report = self._with(cut.rest)
                 return await _recalled(cut, before, pause)
         if self._begin is not None:
             self.report = _decode(self._data)
@@ -151,6 +156,13 @@ class Sent:
             return None
         self._begin = begin.end()
         return report
+
+    def _with(self, rest: bytes) -> Report:
+        """The report without its containers, given what stands behind them."""
+        # Given twice, the second ones would be the report's.
+        if b"containers" in rest or b"\\" in rest:
+            raise _OtherForm
+        return _decode(self._data[: self._begin] + b"]" + rest)
 
 
 class _OtherForm(Exception):
@@ -203,8 +215,8 @@ class _Cut:
     """A report's containers, cut where their statistics begin and end.
 
     They are its containers once each is seen to be a whole one by itself, for
-    nothing but commas stands between them and nothing behind them. Raises
-    _OtherForm.
+    nothing but commas stands between them and their list ends behind them.
+    Raises _OtherForm.
     """
 
     def __init__(self, data: bytes, start: int, before: Sequence[Head]) -> None:
@@ -235,7 +247,7 @@ class _Cut:
             end = data.find(b"}", begin) + 1
             # With another brace these were not all of an object.
             if data.rfind(b"{", begin, end) != begin:
-                end = self._odd_end(begin, end)
+                end = self._end_of_other(begin)
             self.stats.append(data[begin:end])
             start = end + 2
             if data[end : end + 3] != b"},{":
@@ -243,8 +255,11 @@ class _Cut:
                 if following is None:
                     break
                 start = following.end()
-        if data[end:].split() != [b"}]}"]:
+        last = _LAST.match(data, end)
+        if last is None:
             raise _OtherForm
+        self.rest = data[last.end() :]
+        """What stands behind their list."""
         self.is_same = self._numbers is None and len(self.heads) == count
         """Whether all are those of the report before."""
 
@@ -271,14 +286,12 @@ class _Cut:
         self.heads.append(sent if number is None else self._before[number])
         return end, expected if number is None else number
 
-    def _odd_end(self, begin: int, end: int) -> int:
-        """The end of statistics that do not just begin with a brace."""
-        if self._data[begin : begin + 4] == b"null":
-            return begin + 4
-        brace = self._data.rfind(b"{", begin, end)
-        if brace < 0 or self._data[begin:brace].strip(_SPACE):
+    def _end_of_other(self, begin: int) -> int:
+        """The end of statistics that do not begin with a brace at once."""
+        found = _OTHER_STATS.match(self._data, begin)
+        if found is None:
             raise _OtherForm
-        return end
+        return found.end()
 
 
 def _hashed(sent: bytes) -> tuple[int, int]:
