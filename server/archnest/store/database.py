@@ -40,11 +40,12 @@ CACHE_KIB = 16_384
 looks at where it is; what is not here it reads from the log.
 """
 MIN_LOG_BYTES = 4 * 2**20
-LOG_FACTOR = 3
-"""The log is folded into the database's file when it is so many times as long as that. The longer
-it may grow, the more reports replace each other before they are written a second time: a third
-of them are, where all hosts report in turn. SQLite's own checkpoints come sooner and keep their
-failures to themselves.
+MAX_LOG_BYTES = 128 * 2**20
+"""The log is folded into the database's file when it is three times as long as that, but within
+these. The longer it may grow, the more reports replace each other before they are written a
+second time; but to make it longer costs more than to write it anew, and to fold it keeps the
+reports waiting that come meanwhile. SQLite's own checkpoints come sooner and keep their failures
+to themselves.
 """
 
 
@@ -87,7 +88,7 @@ class _Writer(sqlite3.Connection):
     @property
     def max_log_bytes(self) -> int:
         """How long the log may grow, by the size of the file at the last commit."""
-        return max(LOG_FACTOR * self._file.st_size, MIN_LOG_BYTES)
+        return min(max(3 * self._file.st_size, MIN_LOG_BYTES), MAX_LOG_BYTES)
 
     def transact(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         """Run jobs in one transaction, each with its result or what it raised.
