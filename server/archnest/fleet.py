@@ -29,7 +29,7 @@ MAX_ROWS = 5_000
 """About how many containers one answer of changes tells: to encode and compress these
 takes a twentieth of a second.
 """
-LEAST_PART = 4
+LEAST_PART = 8
 """But at least this part of all that is to be told: who reads slowly would else never
 hear of hosts that report again before it is their turn.
 """
