@@ -146,7 +146,7 @@ def test_however_it_is_spaced_what_is_repeated_is_found(
     assert is_read_whole == all(head.key == head.text for head in before.heads)
 
 
-@pytest.mark.parametrize("size", [recall.SLICE_BYTES // 2, 40 * recall.SLICE_BYTES])
+@pytest.mark.parametrize("size", [recall.MAX_HASHED_BYTES // 2, 40 * recall.MAX_HASHED_BYTES])
 def test_a_long_head_is_not_hashed_again_for_each_short_one(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,10 +18,12 @@ from archnest.masking import mask_container
 from archnest.model.limits import MAX_CONTAINERS
 from archnest.model.report import Container, Report, Stats
 
-SLICE_BYTES = 16_384
-"""Read, masked and encoded in about a millisecond."""
-AT_ONCE_BYTES = 65_536
-"""Decoded, no more than that, in less."""
+SLICE_BYTES = 65_536
+"""Decoded, masked and encoded in less than a millisecond, and mostly the whole of a report: what
+others do in between would push it out of the processor's caches, which takes as long again.
+"""
+MAX_HASHED_BYTES = 16_384
+"""Of a head. To hash a longer one wherever it could begin could take seconds."""
 Pause = Callable[[], Awaitable[None]]
 
 
@@ -136,7 +138,7 @@ class Sent:
         `pause` is awaited after each SLICE_BYTES of what was not there yet.
         """
         # To find nothing takes longer than to look for nothing.
-        if self._begin is not None and (before.heads or len(self._data) > AT_ONCE_BYTES):
+        if self._begin is not None and (before.heads or len(self._data) > SLICE_BYTES):
             with contextlib.suppress(*_FAULTS, _OtherForm):
                 cut = _Cut(self._data, self._begin, before.heads)
                 if cut.rest != b"}":
@@ -171,19 +173,23 @@ class _OtherForm(Exception):
 
 def encoded(containers: Sequence[Container]) -> Reading:
     """Containers that no agent sent just now, masked."""
-    return _reading([_head(one) for one in containers], _ends_of(containers))
+    pieces = [_encoded(one) for one in containers]
+    return _reading([head for head, _ in pieces], _ends_of([end for _, end in pieces]))
 
 
 async def _read_all(containers: Sequence[Container], pause: Pause) -> Reading:
     heads: list[Head] = []
+    ends: list[bytes] = []
     worked_bytes = 0
     for one in containers:
-        heads.append(_head(one))
-        worked_bytes += len(heads[-1].text)
+        head, end = _encoded(one)
+        heads.append(head)
+        ends.append(end)
+        worked_bytes += len(head.text)
         if worked_bytes > SLICE_BYTES:
             worked_bytes = 0
             await pause()
-    return _reading(heads, _ends_of(containers))
+    return _reading(heads, _ends_of(ends))
 
 
 async def _recalled(cut: "_Cut", before: Reading, pause: Pause) -> Reading:
@@ -203,7 +209,7 @@ async def _recalled(cut: "_Cut", before: Reading, pause: Pause) -> Reading:
         container = _decode_container(one + _PROBE_END)
         if container.stats != _PROBE:
             raise _OtherForm
-        heads.append(_head(container, one))
+        heads.append(_encoded(container, one)[0])
         worked_bytes += len(one)
         if worked_bytes > SLICE_BYTES:
             worked_bytes = 0
@@ -267,8 +273,7 @@ class _Cut:
         """Where the head of this hash ends if it begins there, else 0."""
         known, size = key
         end = start + size
-        # To hash a long one at the beginning of each container could take seconds.
-        if size > SLICE_BYTES or self._data[end - len(_STATS) : end] != _STATS:
+        if size > MAX_HASHED_BYTES or self._data[end - len(_STATS) : end] != _STATS:
             return 0
         return end if hash(self._data[start:end]) == known else 0
 
@@ -298,14 +303,15 @@ def _hashed(sent: bytes) -> tuple[int, int]:
     return hash(sent), len(sent)
 
 
-def _head(container: Container, sent: bytes | None = None) -> Head:
-    """A container's head, masked, to be found by what was sent of it."""
+def _encoded(container: Container, sent: bytes | None = None) -> tuple[Head, bytes]:
+    """A container's head, masked, to be found by what was sent of it, and its object's end."""
     masked = mask_container(container)
     whole = _encode(masked)
-    text = whole[: -len(_encode(masked.stats)) - 1]
+    # The last one of each: a label may have the field's name.
+    end = whole.rindex(_STATS) + len(_STATS)
+    text = whole[:end]
     key = text if sent is None or sent == text else _hashed(sent)
-    # The last one: a label may have the field's name.
-    return Head(text, masked.id, masked.name, text.rindex(_HIDDEN), key)
+    return Head(text, masked.id, masked.name, text.rindex(_HIDDEN), key), whole[end:]
 
 
 def _reading(heads: Sequence[Head], ends: bytes) -> Reading:
@@ -325,5 +331,5 @@ def _whole_ends(stats: list[bytes]) -> bytes:
     return _encode(decoded)
 
 
-def _ends_of(containers: Sequence[Container]) -> bytes:
-    return _encode([_End(one.stats) for one in containers])
+def _ends_of(ends: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join([_ALONE + one for one in ends])
