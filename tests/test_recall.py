@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from archnest import recall
 from archnest.masking import mask_container
 from archnest.model.host import ContainerRow
+from archnest.model.limits import MAX_CONTAINERS
 from archnest.model.report import Container, Report
 from tests.factories import container, report
 
@@ -66,13 +67,25 @@ def sent(
     return (json.dumps(report("nas", *containers), **form)[:-1] + behind + "}").encode()
 
 
-@given(LIST, LIST, SAMPLE(FORMS), SAMPLE(BEHIND))
+def sent_as_stored(containers: list[dict[str, Any]], behind: str = "") -> bytes:
+    """In the order in which agents send, which is that of what is stored."""
+    stored = msgspec.json.encode(msgspec.convert(containers, list[Container]))
+    return b'{"hostId":"nas","containers":%b%b}' % (stored, behind.encode())
+
+
+@given(LIST, LIST, st.none() | SAMPLE(FORMS), SAMPLE(BEHIND))
 def test_whatever_was_sent_before_the_outcome_is_that_of_reading_all(
-    first: list[dict[str, Any]], second: list[dict[str, Any]], form: dict[str, Any], behind: str
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    form: dict[str, Any] | None,
+    behind: str,
 ) -> None:
-    before = read(sent(first, form))
-    for following in (first, second, [*second, *first]):
-        data = sent(following, form, behind)
+    def pushed(containers: list[dict[str, Any]], behind: str = "") -> bytes:
+        return sent(containers, form, behind) if form else sent_as_stored(containers, behind)
+
+    before = read(pushed(first))
+    for following in (first, second, [*second, *first], [*first, *second], first[:1], first[1:]):
+        data = pushed(following, behind)
         sending = recall.Sent(data)
         reading = asyncio.run(sending.read(before, at_once))
         told = msgspec.json.decode(data, type=Report)
@@ -217,6 +230,16 @@ def test_a_fault_is_told_as_the_whole_decoder_tells_it(broken: dict[str, Any]) -
     with pytest.raises(msgspec.ValidationError) as told:
         read(data, before)
     assert str(told.value) == str(whole.value)
+
+
+def test_more_containers_than_a_host_may_have_are_refused_when_most_are_known_too() -> None:
+    shape = {key: container()[key] for key in ("id", "name", "image", "state")}
+    many = [{**shape, "id": f"c{number}"} for number in range(MAX_CONTAINERS + 1)]
+    before = read(sent_as_stored(many[1:]))
+    assert read(sent_as_stored(many[1:]), before).heads is before.heads
+    for more in ([*many[1:], many[0]], many):
+        with pytest.raises(msgspec.ValidationError, match="Expected `array` of length <= 5000"):
+            read(sent_as_stored(more), before)
 
 
 def test_what_is_stored_is_our_own_encoding() -> None:

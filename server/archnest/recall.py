@@ -197,7 +197,7 @@ async def _recalled(cut: "_Cut", before: Reading, pause: Pause) -> Reading:
 
     Raises _OtherForm where a piece is no whole container, and what msgspec raises.
     """
-    ends = _whole_ends(cut.stats)
+    ends = _whole_ends(cut.ends, len(cut.heads))
     if cut.is_same:
         return Reading(before.heads, ends, before.names, before.texts_bytes)
     heads: list[Head] = []
@@ -226,35 +226,66 @@ class _Cut:
     """
 
     def __init__(self, data: bytes, start: int, before: Sequence[Head]) -> None:
-        self.heads: list[Head | bytes] = []
-        """Those that the report before had, too, and the others as they were sent."""
-        self.stats: list[bytes] = []
         self._data = data
         self._before = before
+        pieces, start = self._repeated(start)
+        count = len(pieces)
+        self.heads: Sequence[Head | bytes] = before if count == len(before) else before[:count]
+        """Those that the report before had, too, and the others as they were sent."""
+        self.ends = b"[" + _ALONE + _ALONE.join(pieces)
+        """The list of the objects' ends, which may not be JSON yet."""
+        self.rest = data[start:]
+        """What stands behind their list."""
+        if not data.endswith(b"]", 0, start):
+            self._cut_on(pieces, start)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all are those of the report before."""
+        return self.heads is self._before
+
+    def _repeated(self, start: int) -> tuple[list[bytes], int]:
+        """As many as stand there as in the report before; of each its end, and one character more.
+
+        Where they end, too. Such an end is JSON among the others only if it holds what the
+        statistics are, up to the first brace that closes, another one and a comma or a bracket.
+        """
+        data = self._data
+        pieces: list[bytes] = []
+        for head in self._before:
+            key = head.key
+            if type(key) is not bytes or not data.startswith(key, start):
+                break
+            begin = start + len(key)
+            first = data[begin : begin + 1]
+            if first == b"{":
+                start = data.find(b"}", begin) + 3
+            elif first == b"n":
+                start = data.find(b"}", begin) + 2
+            else:
+                break
+            pieces.append(data[begin:start])
+        return pieces, start
+
+    def _cut_on(self, pieces: list[bytes], start: int) -> None:
+        """Cut what comes after those that are as before."""
+        data = self._data
+        heads: list[Head | bytes] = [*self.heads]
+        if not all(one.endswith(b"},") for one in pieces):
+            raise _OtherForm
+        stats = [one[:-2] for one in pieces]
         self._numbers: dict[object, int] | None = None
         """Of the heads before by their keys, once one was not where it was expected."""
-        count = len(before)
-        expected = 0
-        for _ in range(MAX_CONTAINERS):
-            begin = 0
-            # Nearly all are those of the report before, in its order.
-            if expected < count:
-                head = before[expected]
-                key = head.key
-                if type(key) is not bytes:
-                    begin = self._end_of_hashed(start, key)
-                elif data.startswith(key, start):
-                    begin = start + len(key)
-            if begin:
-                self.heads.append(head)
-            else:
-                begin, expected = self._search(start, expected)
-            expected += 1
+        end = start - 2
+        expected = len(heads)
+        for _ in range(MAX_CONTAINERS - len(heads)):
+            head, begin, expected = self._next(start, expected)
+            heads.append(head)
             end = data.find(b"}", begin) + 1
             # With another brace these were not all of an object.
             if data.rfind(b"{", begin, end) != begin:
                 end = self._end_of_other(begin)
-            self.stats.append(data[begin:end])
+            stats.append(data[begin:end])
             start = end + 2
             if data[end : end + 3] != b"},{":
                 following = _NEXT.match(data, end)
@@ -264,10 +295,23 @@ class _Cut:
         last = _LAST.match(data, end)
         if last is None:
             raise _OtherForm
+        is_same = self._numbers is None and len(heads) == len(self._before)
+        self.heads = self._before if is_same else heads
+        self.ends = b"[%b%b}]" % (_ALONE, (b"}," + _ALONE).join(stats))
         self.rest = data[last.end() :]
-        """What stands behind their list."""
-        self.is_same = self._numbers is None and len(self.heads) == count
-        """Whether all are those of the report before."""
+
+    def _next(self, start: int, expected: int) -> tuple[Head | bytes, int, int]:
+        """The head that begins there, its end, and the number of the one expected after it."""
+        if expected < len(self._before):
+            head = self._before[expected]
+            key = head.key
+            if type(key) is not bytes:
+                end = self._end_of_hashed(start, key)
+            else:
+                end = start + len(key) if self._data.startswith(key, start) else 0
+            if end:
+                return head, end, expected + 1
+        return self._search(start, expected)
 
     def _end_of_hashed(self, start: int, key: bytes | tuple[int, int]) -> int:
         """Where the head of this hash ends if it begins there, else 0."""
@@ -277,8 +321,8 @@ class _Cut:
             return 0
         return end if hash(self._data[start:end]) == known else 0
 
-    def _search(self, start: int, expected: int) -> tuple[int, int]:
-        """Take the head that begins there; its end, and its number before if it had one."""
+    def _search(self, start: int, expected: int) -> tuple[Head | bytes, int, int]:
+        """The same for a head that is not the expected one."""
         end = self._data.find(_STATS, start) + len(_STATS)
         if end < start:
             raise _OtherForm
@@ -288,8 +332,9 @@ class _Cut:
         number = None
         if self._numbers:
             number = self._numbers.get(sent, self._numbers.get(_hashed(sent)))
-        self.heads.append(sent if number is None else self._before[number])
-        return end, expected if number is None else number
+        if number is None:
+            return sent, end, expected + 1
+        return self._before[number], end, number + 1
 
     def _end_of_other(self, begin: int) -> int:
         """The end of statistics that do not begin with a brace at once."""
@@ -319,14 +364,10 @@ def _reading(heads: Sequence[Head], ends: bytes) -> Reading:
     return Reading(tuple(heads), ends, names, sum(len(one.text) for one in heads))
 
 
-def _whole_ends(stats: list[bytes]) -> bytes:
-    """The containers' ends in our own encoding; raises _OtherForm and what msgspec raises.
-
-    Each of these is null or begins with a brace, holds no other one and ends with
-    the first that closes: what can be read so is so many whole ones.
-    """
-    decoded = _decode_ends(b"[%b%b}]" % (_ALONE, (b"}," + _ALONE).join(stats)))
-    if len(decoded) != len(stats):
+def _whole_ends(ends: bytes, count: int) -> bytes:
+    """The containers' ends in our own encoding; raises _OtherForm and what msgspec raises."""
+    decoded = _decode_ends(ends)
+    if len(decoded) != count:
         raise _OtherForm
     return _encode(decoded)
 
