@@ -189,7 +189,7 @@ class _Endpoint:
         with bodies.holding() as held:
             body = Body(request, bodies, held, self.route.max_bytes(app))
             await body.receive()
-            undecoded = Undecoded[Any](body)
+            undecoded: Undecoded[Any] = Undecoded(body)
             decode = self._decode
             arguments["body"] = undecoded if decode is None else undecoded.read(decode)
             answer = await self.route.handler(request, **arguments)
