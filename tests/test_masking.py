@@ -18,6 +18,7 @@ from archnest.masking import (
     mask_text,
     mask_value,
 )
+from archnest.model.limits import MAX_TEXT
 from archnest.model.report import Container
 from tests.factories import container
 
@@ -143,6 +144,17 @@ def test_a_container_is_masked_as_each_of_its_values_is(
     assert [entry.value for entry in made.env or []] == [mask_value(*one) for one in env]
     assert made.labels == {key: mask_value(key, value) for key, value in labels.items()}
     assert made.command == (None if command is None else mask_text(command))
+
+
+def test_a_masked_text_is_no_longer_than_a_text_may_be() -> None:
+    long = "--key a " * (MAX_TEXT // 8)
+    one = msgspec.convert(container("web", command=long, labels={"l": long}), Container)
+    masked = mask_container(one)
+    assert masked.command is not None
+    assert masked.command.endswith("…")
+    assert len(masked.command) == MAX_TEXT
+    assert msgspec.json.decode(msgspec.json.encode(masked), type=Container) == masked
+    assert mask_container(masked) == masked
 
 
 def test_names_that_fill_the_memory_are_not_kept_in_mind() -> None:

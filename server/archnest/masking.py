@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from archnest.model.limits import MAX_TEXT
 from archnest.model.report import Container, EnvEntry
 
 MASK = "********"
@@ -58,7 +59,8 @@ def mask_text(text: str) -> str:
         text = _mask_urls(text)
     if _OPTION_START.search(text):
         text = _OPTION.sub(rf"\g<1>{MASK}", text)
-    return text
+    # As long as a text may be, as the agent cuts: a mask may be longer than what it replaces.
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 def mask_value(key: str, value: str) -> str:
