@@ -185,6 +185,27 @@ def test_a_long_head_is_not_hashed_again_for_each_short_one(
     assert hashed_bytes < 20 * len(data)
 
 
+def test_what_never_ends_is_looked_through_once() -> None:
+    looks = 0
+
+    class Counting(bytes):
+        def find(self, *where: Any) -> int:
+            nonlocal looks
+            looks += 1
+            return super().find(*where)
+
+    plain = dict.fromkeys(("ports", "networks", "mounts", "env", "labels"))
+    same = [container("web", **plain)] * 50
+    before = read(sent_as_stored(same))
+    head = before.heads[0].text
+    assert b"}" not in head
+    # From where nothing closes one could come back to the beginning, for each that was before.
+    data = b' %bnull,"hostId":"nas","containers":[%bn%b' % (head, head, b"x" * 100)
+    with pytest.raises(msgspec.DecodeError):
+        read(Counting(data), before)
+    assert looks < 5
+
+
 NEVER_THERE = [
     container("web", labels={"stats": "x", 'a,"stats":{}': "y"}),
     container("web", **{'odd"stats': {"pids": 1}}),

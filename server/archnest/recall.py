@@ -258,10 +258,13 @@ class _Cut:
                 break
             begin = start + len(key)
             first = data[begin : begin + 1]
+            end = data.find(b"}", begin)
+            if end < 0:
+                raise _OtherForm
             if first == b"{":
-                start = data.find(b"}", begin) + 3
+                start = end + 3
             elif first == b"n":
-                start = data.find(b"}", begin) + 2
+                start = end + 2
             else:
                 break
             pieces.append(data[begin:start])
