@@ -1,13 +1,17 @@
 """What is stored is what is shown, whatever came before."""
 
 import asyncio
+import contextlib
 import random
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from archnest.assets import asset_dir
+from archnest.errors import StoreUnavailable
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.picture import Gone
@@ -44,7 +48,8 @@ async def test_gone_containers_come_back_as_they_were_after_a_restart(
 
     async def push(ingest: Ingest) -> None:
         nonlocal moment
-        moment += 1
+        # The clock may be set back.
+        moment += chance.choice([1, 0.0001, -500])
         names = [f"c{number}" for number in range(6) if chance.random() < 0.5]
         ids = [f"{chance.randrange(2)}{name}" for name in names]
         containers = [container(name, id=key) for name, key in zip(names, ids, strict=True)]
@@ -60,3 +65,65 @@ async def test_gone_containers_come_back_as_they_were_after_a_restart(
             again = Fleet(90_000)
             await again.load(db, moment)
             assert gone_of(again) == gone_of(fleet)
+
+
+async def test_a_write_that_was_given_up_and_done_later_leaves_nothing_wrong(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(90_000)
+    moment = 1_000.0
+
+    async def push(ingest: Ingest, *names: str) -> None:
+        nonlocal moment
+        moment += 1
+        sent = msgspec.json.encode(report("h", *(container(name) for name in names)))
+        await ingest.accept(await ingest.read(lambda: sent, moment))
+
+    @contextlib.asynccontextmanager
+    async def late(db: Database) -> AsyncIterator[None]:
+        """Writes inside are given up, and done afterwards."""
+        go_on = threading.Event()
+        busy = asyncio.create_task(db.write(lambda connection: go_on.wait(5)))
+        await asyncio.sleep(0.01)
+        with monkeypatch.context() as patched:
+            patched.setattr("archnest.store.database.CALL_TIMEOUT_S", 0.01)
+            with pytest.raises(StoreUnavailable):
+                yield
+        go_on.set()
+        await busy
+
+    async with Database.open(database) as db, Ingest(db, fleet).running() as ingest:
+        for before, given_up in ((["a", "b"], ["b"]), (["b"], ["a", "b"]), (["b"], None)):
+            await push(ingest, "a", "b")
+            await push(ingest, *before)
+            async with late(db):
+                await (push(ingest, *given_up) if given_up else ingest.forget("h"))
+            await push(ingest, *before)
+            again = Fleet(90_000)
+            await again.load(db, moment)
+            assert gone_of(again) == gone_of(fleet)
+            assert again.get("h") is not None
+
+
+async def test_a_damaged_gone_container_costs_only_itself_and_goes(
+    database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def push(ingest: Ingest, *names: str) -> None:
+        sent = msgspec.json.encode(report("h", *(container(name) for name in names)))
+        await ingest.accept(await ingest.read(lambda: sent, 1_000.0))
+
+    async with Database.open(database) as db:
+        async with Ingest(db, Fleet(90_000)).running() as ingest:
+            await push(ingest, "a", "b", "c")
+            await push(ingest, "c")
+        damage = "UPDATE gone_containers SET container_json = '[]' WHERE container_id = ?"
+        await db.write(lambda connection: connection.execute(damage, [container("a")["id"]]))
+        fleet = Fleet(90_000)
+        await fleet.load(db, 1_000.0)
+        picture = fleet.get("h")
+        assert picture is not None
+        assert [one.head.name for one in picture.gone] == ["b"]
+        assert "the stored container" in caplog.text
+        async with Ingest(db, fleet).running() as ingest:
+            await push(ingest, "c")
+        assert len(await db.read("SELECT * FROM gone_containers")) == 1

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from archnest import recall
 from archnest.errors import Ambiguous, NotFound
 from archnest.model.report import Container
-from archnest.picture import MAX_GONE, Picture, from_record
+from archnest.picture import MAX_GONE, Picture, from_record, gone_from_record
+from archnest.store.hosts import GoneChanges
 from tests.factories import container
 
 
@@ -31,6 +32,12 @@ def picture(*containers: dict[str, Any], at: float = 1_000.0, source: str = "age
 
 def gone_names(picture: Picture) -> list[str]:
     return [one.head.name for one in picture.gone]
+
+
+def gone_changes(picture: Picture, stored: Picture | None) -> GoneChanges:
+    changes = GoneChanges()
+    picture.add_gone_changes(changes, stored)
+    return changes
 
 
 def test_a_container_the_newer_report_lacks_is_gone_as_last_seen() -> None:
@@ -69,16 +76,16 @@ def test_gone_containers_are_bounded_and_the_newest_kept() -> None:
 def test_of_gone_containers_only_changes_are_stored() -> None:
     first = picture(container("web"), container("job-1"), container("job-2"))
     second = picture(container("web"), at=2_000.0).after(first)
-    newly, back = second.gone_changes(first)
-    assert [(one.container_id, one.gone_at) for one in newly] == [
-        (container(name)["id"], "1970-01-01T00:33:20.000Z") for name in ("job-1", "job-2")
+    changes = gone_changes(second, first)
+    assert [(one.container_id, one.gone_at) for one in changes.newly] == [
+        (container(name)["id"], "1970-01-01T00:33:20.000Z") for name in ("job-2", "job-1")
     ]
-    assert back == []
+    assert (changes.anew, changes.back) == ([], [])
     again = container("job-2", id="e" * 64)
     third = picture(container("web"), again, at=3_000.0).after(second)
-    assert third.gone_changes(second) == ([], [("vm-1", container("job-2")["id"])])
+    assert gone_changes(third, second) == GoneChanges(back=[("vm-1", container("job-2")["id"])])
     fourth = picture(container("web"), again, at=4_000.0).after(third)
-    assert fourth.gone_changes(third) == ([], [])
+    assert not gone_changes(fourth, third)
 
 
 def test_where_only_statistics_moved_nothing_is_worked_out() -> None:
@@ -96,9 +103,9 @@ def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
 
 def test_a_stored_picture_comes_back_equal() -> None:
     host = picture(container("db")).after(picture(container("web")))
-    newly, back = host.gone_changes(None)
-    stored = from_record(host.as_record(), newly)
-    assert not back
+    changes = gone_changes(host, None)
+    stored = from_record(host.as_record(), [gone_from_record(one) for one in changes.newly])
+    assert (changes.anew, changes.back) == (["vm-1"], [])
     assert replace(stored, reading=host.reading) == host
     assert stored.containers() == host.containers()
 
@@ -106,13 +113,13 @@ def test_a_stored_picture_comes_back_equal() -> None:
 def test_what_was_stored_is_masked_by_todays_rule_whatever_its_order() -> None:
     record = picture().as_record()
     odd = {"state": "exited", "stats": None, **container("db", command="run --token x")}
-    stored = from_record(record._replace(report_json=msgspec.json.encode([odd])), [])
+    stored = from_record(record._replace(report_json=msgspec.json.encode([odd])))
     assert stored.find("db").command == "run --token ********"
     assert msgspec.json.decode(stored.rows_json)[0]["state"] == "running"
 
 
 def test_after_a_restart_what_was_stored_is_found() -> None:
-    stored = from_record(picture(container("web"), container("db")).as_record(), [])
+    stored = from_record(picture(container("web"), container("db")).as_record())
     sent = b'{"hostId":"vm-1","containers":%b}' % stored.containers_json
 
     async def pause() -> None:
@@ -134,6 +141,11 @@ def test_containers_are_found_by_id_name_and_prefix() -> None:
     for unknown in ("a" * 11, "nothing", ""):
         with pytest.raises(NotFound):
             host.find(unknown)
+
+
+def test_of_two_with_one_id_the_first_is_found() -> None:
+    host = picture(container("one", id="a" * 64), container("two", id="a" * 64))
+    assert host.find("a" * 64).name == "one"
 
 
 def test_nameless_containers_do_not_replace_each_other() -> None:

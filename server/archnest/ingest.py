@@ -21,7 +21,7 @@ from archnest.machines import NO_MARKS, Sightings, marks_of
 from archnest.model.report import Receipt, Report
 from archnest.picture import AGENT, Picture, reported_s
 from archnest.store.database import Database
-from archnest.store.hosts import GoneRecord, forget_hosts, save_gone, save_reports
+from archnest.store.hosts import GoneChanges, forget_hosts, save_gone, save_reports
 from archnest.timestamps import rfc3339
 from archnest.turns import Turns
 
@@ -50,6 +50,8 @@ class Ingest:
         self._fleet = fleet
         self._links: dict[str, Link] = {}
         self._sightings: dict[str, Sightings] = {}
+        self._as_shown: set[str] = set()
+        """Hosts of which what is stored is known to be what is shown, gone containers too."""
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
         self.turns = Turns(AT_ONCE)
@@ -181,18 +183,21 @@ class Ingest:
         kept = [picture for picture in latest.values() if picture is not None]
         forgotten = [host_id for host_id, picture in latest.items() if picture is None]
 
-        newly, back = self._gone_changes(kept)
+        gone = self._gone_changes(kept)
 
         def save(connection: sqlite3.Connection) -> None:
             # One after the other: all their texts at once would fill the memory.
             save_reports(connection, (picture.as_record() for picture in kept))
             forget_hosts(connection, forgotten)
-            if newly or back:
-                save_gone(connection, newly, back)
+            if gone:
+                save_gone(connection, gone)
 
         if latest:
-            size = sum(len(one.container_json) for one in newly)
+            size = sum(len(one.container_json) for one in gone.newly)
+            # Whether a write that fails was done is not always known.
+            self._as_shown -= latest.keys()
             await self._database.write(save, size + sum(one.reading.size for one in kept))
+            self._as_shown.update(picture.host_id for picture in kept)
         self._note_machines(batch)
         for picture in kept:
             sightings = self._sightings.get(picture.host_id)
@@ -200,19 +205,15 @@ class Ingest:
         for host_id in forgotten:
             self._fleet.remove(host_id)
 
-    def _gone_changes(
-        self, pictures: list[Picture]
-    ) -> tuple[list[GoneRecord], list[tuple[str, str]]]:
-        """Gone containers to be stored, and those to be forgotten, once these are."""
-        newly: list[GoneRecord] = []
-        back: list[tuple[str, str]] = []
+    def _gone_changes(self, pictures: list[Picture]) -> GoneChanges:
+        """What is to be stored of gone containers with these pictures."""
+        changes = GoneChanges()
         for picture in pictures:
-            stored = self._fleet.get(picture.host_id)
-            if picture.gone is not (stored.gone if stored else ()):
-                more, less = picture.gone_changes(stored)
-                newly += more
-                back += less
-        return newly, back
+            host_id = picture.host_id
+            stored = self._fleet.get(host_id) if host_id in self._as_shown else None
+            if stored is None or picture.gone is not stored.gone:
+                picture.add_gone_changes(changes, stored)
+        return changes
 
     def _note_machines(self, batch: list[_Change]) -> None:
         elapsed = elapsed_clock()

@@ -11,7 +11,7 @@ from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
 from archnest.model.report import Container, Engine
 from archnest.recall import Head, Reading, encoded, row
-from archnest.store.hosts import GoneRecord, HostRecord
+from archnest.store.hosts import GoneChanges, GoneRecord, HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
 AGENT = "agent"
@@ -51,7 +51,7 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
 
     def row(self) -> bytes:
         """Its row for a list."""
-        return b'%b,"goneAt":"%b"}' % (row(self.head, self.end)[:-1], self.at.encode())
+        return b'%b,"goneAt":%b}' % (row(self.head, self.end)[:-1], _encode(self.at))
 
 
 class Picture(msgspec.Struct, frozen=True, dict=True):
@@ -105,7 +105,8 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
 
         Raises NotFound or Ambiguous.
         """
-        [(head, end)] = self.reading.some([_find(self.names, reference)])
+        # An engine never gives an id twice, but reports may.
+        head, end = self.reading.some([_find(self.names, reference)])[0]
         return _decode_container(head.text + end)
 
     def find_gone(self, reference: str) -> Gone:
@@ -166,22 +167,22 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
             engine_json=_encode(self.engine) if self.engine else None,
         )
 
-    def gone_changes(
-        self, stored: "Picture | None"
-    ) -> tuple[list[GoneRecord], list[tuple[str, str]]]:
-        """What is to be stored of gone containers, and host and id of those to be forgotten."""
+    def add_gone_changes(self, changes: GoneChanges, stored: "Picture | None") -> None:
+        """Note what is to be stored of gone containers; without `stored` all that is."""
         before = {one.head.id: one for one in stored.gone} if stored else {}
         now = {one.head.id: one for one in self.gone}
-        newly = [
+        if stored is None:
+            changes.anew.append(self.host_id)
+        changes.back.extend((self.host_id, key) for key in before.keys() - now.keys())
+        changes.newly.extend(
             GoneRecord(self.host_id, key, one.at, one.text)
-            for key, one in now.items()
+            for key, one in reversed(now.items())
             if before.get(key) is not one
-        ]
-        return newly, [(self.host_id, key) for key in before.keys() - now.keys()]
+        )
 
 
-def from_record(record: HostRecord, gone: Sequence[GoneRecord]) -> Picture:
-    """The picture that is stored, masked again by today's rule.
+def from_record(record: HostRecord, gone: Sequence[Gone] = ()) -> Picture:
+    """The picture that is stored, masked again by today's rule; `gone` as the picture has them.
 
     Raises msgspec.DecodeError or ValueError if it is damaged.
     """
@@ -194,8 +195,15 @@ def from_record(record: HostRecord, gone: Sequence[GoneRecord]) -> Picture:
         agent_version=record.agent_version,
         engine=_decode_engine(record.engine_json) if record.engine_json else None,
         reading=encoded(_decode_containers(record.report_json)),
-        gone=tuple(_gone_of(one) for one in gone),
+        gone=tuple(gone),
     )
+
+
+def gone_from_record(record: GoneRecord) -> Gone:
+    """A gone container that is stored, likewise; raises msgspec.DecodeError if it is damaged."""
+    reading = encoded([_decode_container(record.container_json)])
+    [(head, end)] = reading.some(reading.names)
+    return Gone(record.gone_at, head, end)
 
 
 # A host's last report is asked for again when its next one comes.
@@ -208,12 +216,6 @@ def reported_s(reported_at: str | None) -> float | None:
         return unix_seconds(reported_at)
     except (ValueError, OverflowError):
         return None
-
-
-def _gone_of(record: GoneRecord) -> Gone:
-    reading = encoded([_decode_container(record.container_json)])
-    [(head, end)] = reading.some(reading.names)
-    return Gone(record.gone_at, head, end)
 
 
 def _find(names: dict[str, str], reference: str) -> str:

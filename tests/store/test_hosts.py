@@ -11,6 +11,7 @@ from archnest.assets import asset_dir
 from archnest.store.database import Database
 from archnest.store.hosts import (
     AT_ONCE,
+    GoneChanges,
     GoneRecord,
     HostRecord,
     all_hosts,
@@ -73,23 +74,32 @@ async def test_all_come_back_the_longest_silent_first(path: Path) -> None:
     assert found == sorted(stored, key=lambda one: (one.received_at, one.host_id))
 
 
-async def test_gone_containers_come_back_with_their_host_the_newest_first(path: Path) -> None:
+async def test_gone_containers_come_back_with_their_host_in_their_order(path: Path) -> None:
     def save(connection: sqlite3.Connection) -> None:
         save_reports(connection, [host("a"), host("b")])
-        together = [gone("a", "web", "2"), gone("a", "db", "2")]
-        save_gone(connection, [gone("a", "old", "1"), *together, gone("b", "job", "1")], [])
+        newly = [gone("a", name, "1") for name in ("old", "web", "db")]
+        save_gone(connection, GoneChanges(newly=[*newly, gone("b", "job", "1")]))
 
     def change(connection: sqlite3.Connection) -> None:
-        save_gone(connection, [gone("a", "db", "3", b'{"x":1}')], [("a", "old"), ("b", "none")])
+        # The time may be set back between two.
+        newly = [gone("a", "db", "3"), gone("a", "new", "2", b'{"x":1}')]
+        save_gone(connection, GoneChanges([], [("a", "old"), ("b", "none")], newly))
+
+    def begin_anew(connection: sqlite3.Connection) -> None:
+        save_gone(connection, GoneChanges(["a"], [], [gone("a", "last", "4")]))
 
     async with Database.open(path) as db:
         await db.write(save)
         assert [[one.container_id for one in kept] async for _, kept in all_hosts(db)] == [
-            ["web", "db", "old"],
+            ["old", "web", "db"],
             ["job"],
         ]
         await db.write(change)
         found = {record.host_id: kept async for record, kept in all_hosts(db)}
-        assert found["a"] == [gone("a", "db", "3", b'{"x":1}'), gone("a", "web", "2")]
+        newest = gone("a", "new", "2", b'{"x":1}')
+        assert found["a"] == [gone("a", "web", "1"), gone("a", "db", "3"), newest]
+        await db.write(begin_anew)
+        found = {record.host_id: kept async for record, kept in all_hosts(db)}
+        assert found == {"a": [gone("a", "last", "4")], "b": [gone("b", "job", "1")]}
         await db.write(lambda connection: forget_hosts(connection, ["a"]))
         assert [row["host_id"] for row in await db.read("SELECT * FROM gone_containers")] == ["b"]

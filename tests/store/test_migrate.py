@@ -46,22 +46,27 @@ def test_gone_containers_kept_in_their_hosts_row_get_rows_of_their_own(tmp_path:
     database = tmp_path / "old.db"
     web = '{"id":"w","name":"<Ünï>","labels":{"a":null,"b":1.50}}'
     job = '{"id":"j","name":"job"}'
-    entries = f'{{"goneAt":"2","container":{web}}},{{"goneAt":"1","container":{job}}}'
+    nul = '{"goneAt":"1","container":{"id":"a\\u0000b","name":""}}'
+    odd = f'5,"abc",[],{{}},{{"goneAt":"1","container":{{"id":5}}}},{nul}'
+    entries = f'{{"goneAt":"2","container":{web}}},{{"goneAt":"1","container":{job}}},{odd}'
     connection = sqlite3.connect(database)
     connection.executescript((DATABASES / "0005.sql").read_text())
-    connection.execute(
+    gone = {"with-gone": f"[{entries}]", "none": "", "cut": "[", "odd": '["abc"]', "object": "{}"}
+    connection.executemany(
         "INSERT INTO docker_agent_reports (host_id, report_json, received_at, gone_json)"
-        " VALUES ('with-gone', '[1]', 'then', ?)",
-        [f"[{entries}]"],
+        " VALUES (?, '[1]', 'then', ?)",
+        gone.items(),
     )
+    connection.execute("CREATE VIEW mine AS SELECT host_id FROM docker_agent_reports")
     connection.commit()
     connection.close()
     migrate(database, asset_dir("migrations"))
     connection = sqlite3.connect(database)
     assert connection.execute("SELECT * FROM gone_containers").fetchall() == [
-        ("with-gone", "w", "2", web),
-        ("with-gone", "j", "1", job),
+        (1, "with-gone", "j", "1", job),
+        (2, "with-gone", "w", "2", web),
     ]
+    assert ("with-gone",) in connection.execute("SELECT * FROM mine").fetchall()
     kept = "SELECT report_json, received_at, source FROM docker_agent_reports WHERE host_id = ?"
     assert connection.execute(kept, ["with-gone"]).fetchall() == [("[1]", "then", "agent")]
     connection.close()

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from archnest.store.database import Database
@@ -30,14 +31,30 @@ class GoneRecord(NamedTuple):
     container_json: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GoneChanges:
+    """What is to be stored of gone containers."""
+
+    anew: list[str] = field(default_factory=list)
+    """Hosts of which nothing that was stored counts any more."""
+    back: list[tuple[str, str]] = field(default_factory=list)
+    """Host and id of containers that are no longer gone."""
+    newly: list[GoneRecord] = field(default_factory=list)
+    """Of each host the one that went first before the others."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.anew or self.back or self.newly)
+
+
 AT_ONCE = 100
 """Hosts read in one go, for thousands of reports would fill the memory."""
 
 
 async def all_hosts(db: Database) -> AsyncIterator[tuple[HostRecord, list[GoneRecord]]]:
-    """Every host, the one heard from longest ago first, with its gone containers, the newest first.
+    """Every host, the one heard from longest ago first, each with its gone containers.
 
-    Those that went together come in the order in which they were saved.
+    These come in the order in which they were saved.
     """
     named = await db.read("SELECT host_id FROM docker_agent_reports ORDER BY received_at, host_id")
     for first in range(0, len(named), AT_ONCE):
@@ -58,7 +75,7 @@ async def all_hosts(db: Database) -> AsyncIterator[tuple[HostRecord, list[GoneRe
             SELECT host_id, container_id, gone_at, CAST(container_json AS BLOB) AS container_json
               FROM gone_containers
              WHERE host_id IN ({marks})
-             ORDER BY gone_at DESC, rowid
+             ORDER BY number
             """,  # noqa: S608  # nothing but question marks
             host_ids,
         )
@@ -86,21 +103,20 @@ def save_reports(connection: sqlite3.Connection, records: Iterable[HostRecord]) 
     )
 
 
-def save_gone(
-    connection: sqlite3.Connection,
-    records: Iterable[GoneRecord],
-    back: Collection[tuple[str, str]],
-) -> None:
-    """Keep containers of stored hosts that are gone now, and forget others by host and id."""
+def save_gone(connection: sqlite3.Connection, changes: GoneChanges) -> None:
+    """Keep which containers of stored hosts are gone."""
     connection.executemany(
-        "DELETE FROM gone_containers WHERE host_id = ? AND container_id = ?", back
+        "DELETE FROM gone_containers WHERE host_id = ?", [(name,) for name in changes.anew]
+    )
+    connection.executemany(
+        "DELETE FROM gone_containers WHERE host_id = ? AND container_id = ?", changes.back
     )
     connection.executemany(
         """
         INSERT OR REPLACE INTO gone_containers (host_id, container_id, gone_at, container_json)
         VALUES (?, ?, ?, CAST(? AS TEXT))
         """,
-        records,
+        changes.newly,
     )
 
 
