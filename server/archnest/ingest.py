@@ -195,7 +195,7 @@ class Ingest:
         if latest:
             size = sum(len(one.container_json) for one in gone.newly)
             # Whether a write that fails was done is not always known.
-            self._as_shown -= latest.keys()
+            self._as_shown.difference_update(latest)
             await self._database.write(save, size + sum(one.reading.size for one in kept))
             self._as_shown.update(picture.host_id for picture in kept)
         self._note_machines(batch)
