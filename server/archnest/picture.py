@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from archnest.errors import Ambiguous, NotFound
 from archnest.machines import NO_MARKS, Marks
 from archnest.model.report import Container, Engine
-from archnest.recall import Head, Reading, encoded, row
+from archnest.recall import Head, Reading, encoded, encoded_one, row
 from archnest.store.hosts import GoneChanges, GoneRecord, HostRecord
 from archnest.timestamps import rfc3339, unix_seconds
 
@@ -201,8 +201,7 @@ def from_record(record: HostRecord, gone: Sequence[Gone] = ()) -> Picture:
 
 def gone_from_record(record: GoneRecord) -> Gone:
     """A gone container that is stored, likewise; raises msgspec.DecodeError if it is damaged."""
-    reading = encoded([_decode_container(record.container_json)])
-    [(head, end)] = reading.some(reading.names)
+    head, end = encoded_one(_decode_container(record.container_json))
     return Gone(record.gone_at, head, end)
 
 

@@ -173,7 +173,7 @@ class _OtherForm(Exception):
 
 def encoded(containers: Sequence[Container]) -> Reading:
     """Containers that no agent sent just now, masked."""
-    pieces = [_encoded(one) for one in containers]
+    pieces = [encoded_one(one) for one in containers]
     return _reading([head for head, _ in pieces], _ends_of([end for _, end in pieces]))
 
 
@@ -182,7 +182,7 @@ async def _read_all(containers: Sequence[Container], pause: Pause) -> Reading:
     ends: list[bytes] = []
     worked_bytes = 0
     for one in containers:
-        head, end = _encoded(one)
+        head, end = encoded_one(one)
         heads.append(head)
         ends.append(end)
         worked_bytes += len(head.text)
@@ -209,7 +209,7 @@ async def _recalled(cut: "_Cut", before: Reading, pause: Pause) -> Reading:
         container = _decode_container(one + _PROBE_END)
         if container.stats != _PROBE:
             raise _OtherForm
-        heads.append(_encoded(container, one)[0])
+        heads.append(encoded_one(container, one)[0])
         worked_bytes += len(one)
         if worked_bytes > SLICE_BYTES:
             worked_bytes = 0
@@ -351,8 +351,11 @@ def _hashed(sent: bytes) -> tuple[int, int]:
     return hash(sent), len(sent)
 
 
-def _encoded(container: Container, sent: bytes | None = None) -> tuple[Head, bytes]:
-    """A container's head, masked, to be found by what was sent of it, and its object's end."""
+def encoded_one(container: Container, sent: bytes | None = None) -> tuple[Head, bytes]:
+    """A container's head, masked, to be found by what was sent of it, and its object's end.
+
+    The end is its statistics with what closes its object.
+    """
     masked = mask_container(container)
     whole = _encode(masked)
     # The last one of each: a label may have the field's name.
