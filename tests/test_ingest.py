@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,6 +31,11 @@ def gone_of(fleet: Fleet) -> dict[str, tuple[tuple[str, str, str, bytes], ...]]:
     }
 
 
+async def push(ingest: Ingest, at: float, *containers: dict[str, Any], host_id: str = "h") -> None:
+    sent = msgspec.json.encode(report(host_id, *containers))
+    await ingest.accept(await ingest.read(lambda: sent, at))
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "test.db"
@@ -46,22 +52,21 @@ async def test_gone_containers_come_back_as_they_were_after_a_restart(
     fleet = Fleet(90_000)
     moment = 1_000.0
 
-    async def push(ingest: Ingest) -> None:
+    async def push_any(ingest: Ingest) -> None:
         nonlocal moment
         # The clock may be set back.
         moment += chance.choice([1, 0.0001, -500])
         names = [f"c{number}" for number in range(6) if chance.random() < 0.5]
         ids = [f"{chance.randrange(2)}{name}" for name in names]
         containers = [container(name, id=key) for name, key in zip(names, ids, strict=True)]
-        sent = msgspec.json.encode(report(f"h{chance.randrange(2)}", *containers))
-        await ingest.accept(await ingest.read(lambda: sent, moment))
+        await push(ingest, moment, *containers, host_id=f"h{chance.randrange(2)}")
 
     async with Database.open(database) as db, Ingest(db, fleet).running() as ingest:
         for _ in range(60):
             if chance.random() < 0.1 and fleet.get("h0"):
                 await ingest.forget("h0")
             # Several at once are one batch.
-            await asyncio.gather(*(push(ingest) for _ in range(chance.randrange(1, 4))))
+            await asyncio.gather(*(push_any(ingest) for _ in range(chance.randrange(1, 4))))
             again = Fleet(90_000)
             await again.load(db, moment)
             assert gone_of(again) == gone_of(fleet)
@@ -71,13 +76,7 @@ async def test_a_write_that_was_given_up_and_done_later_leaves_nothing_wrong(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet = Fleet(90_000)
-    moment = 1_000.0
-
-    async def push(ingest: Ingest, *names: str) -> None:
-        nonlocal moment
-        moment += 1
-        sent = msgspec.json.encode(report("h", *(container(name) for name in names)))
-        await ingest.accept(await ingest.read(lambda: sent, moment))
+    a, b = container("a"), container("b")
 
     @contextlib.asynccontextmanager
     async def late(db: Database) -> AsyncIterator[None]:
@@ -93,14 +92,14 @@ async def test_a_write_that_was_given_up_and_done_later_leaves_nothing_wrong(
         await busy
 
     async with Database.open(database) as db, Ingest(db, fleet).running() as ingest:
-        for before, given_up in ((["a", "b"], ["b"]), (["b"], ["a", "b"]), (["b"], None)):
-            await push(ingest, "a", "b")
-            await push(ingest, *before)
+        for before, given_up in (([a, b], [b]), ([b], [a, b]), ([b], None)):
+            await push(ingest, 1_001.0, a, b)
+            await push(ingest, 1_002.0, *before)
             async with late(db):
-                await (push(ingest, *given_up) if given_up else ingest.forget("h"))
-            await push(ingest, *before)
+                await (push(ingest, 1_003.0, *given_up) if given_up else ingest.forget("h"))
+            await push(ingest, 1_004.0, *before)
             again = Fleet(90_000)
-            await again.load(db, moment)
+            await again.load(db, 1_004.0)
             assert gone_of(again) == gone_of(fleet)
             assert again.get("h") is not None
 
@@ -108,16 +107,13 @@ async def test_a_write_that_was_given_up_and_done_later_leaves_nothing_wrong(
 async def test_a_damaged_gone_container_costs_only_itself_and_goes(
     database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def push(ingest: Ingest, *names: str) -> None:
-        sent = msgspec.json.encode(report("h", *(container(name) for name in names)))
-        await ingest.accept(await ingest.read(lambda: sent, 1_000.0))
-
+    a, b, c = (container(name) for name in "abc")
     async with Database.open(database) as db:
         async with Ingest(db, Fleet(90_000)).running() as ingest:
-            await push(ingest, "a", "b", "c")
-            await push(ingest, "c")
+            await push(ingest, 1_000.0, a, b, c)
+            await push(ingest, 1_000.0, c)
         damage = "UPDATE gone_containers SET container_json = '[]' WHERE container_id = ?"
-        await db.write(lambda connection: connection.execute(damage, [container("a")["id"]]))
+        await db.write(lambda connection: connection.execute(damage, [a["id"]]))
         fleet = Fleet(90_000)
         await fleet.load(db, 1_000.0)
         picture = fleet.get("h")
@@ -125,5 +121,5 @@ async def test_a_damaged_gone_container_costs_only_itself_and_goes(
         assert [one.head.name for one in picture.gone] == ["b"]
         assert "the stored container" in caplog.text
         async with Ingest(db, fleet).running() as ingest:
-            await push(ingest, "c")
+            await push(ingest, 1_000.0, c)
         assert len(await db.read("SELECT * FROM gone_containers")) == 1
