@@ -96,7 +96,7 @@ def test_where_only_statistics_moved_nothing_is_worked_out() -> None:
 
 def test_rows_hold_the_gone_ones_last_and_leave_out_long_fields() -> None:
     later = picture(container("db")).after(picture(container("web")))
-    rows = msgspec.json.decode(later.rows_json)
+    rows = [msgspec.json.decode(row) for row in later.rows()]
     assert [(row["name"], "goneAt" in row) for row in rows] == [("db", False), ("web", True)]
     assert not {"env", "mounts", "command", "entrypoint"} & set(rows[0])
 
@@ -115,7 +115,7 @@ def test_what_was_stored_is_masked_by_todays_rule_whatever_its_order() -> None:
     odd = {"state": "exited", "stats": None, **container("db", command="run --token x")}
     stored = from_record(record._replace(report_json=msgspec.json.encode([odd])))
     assert stored.find("db").command == "run --token ********"
-    assert msgspec.json.decode(stored.rows_json)[0]["state"] == "running"
+    assert msgspec.json.decode(stored.rows()[0])["state"] == "running"
 
 
 def test_after_a_restart_what_was_stored_is_found() -> None:

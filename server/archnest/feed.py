@@ -1,16 +1,19 @@
-"""What pollers get, encoded and compressed once per revision however many ask."""
+"""What pollers get, encoded and compressed once however many ask.
+
+Readers come at any time, so of many hosts hardly two lack the same: their
+answers differ, but are put together of the same hosts.
+"""
 
 import asyncio
-import gzip
-import importlib
-from collections.abc import Callable, Coroutine
-from functools import partial
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from archnest.fleet import Fleet
 from archnest.model.host import Changes, HostList
+from archnest.packing import Part, joined, packed
 
 T = TypeVar("T")
 
@@ -20,13 +23,13 @@ MAX_INLINE_BYTES = 262_144
 """Above this, compression goes to a thread: it would stall other clients for more than the
 two milliseconds that zlib takes for so much.
 """
-LONG_BYTES = 65_536
 HOSTS_PER_TURN = 200
-CONTAINERS_PER_TURN = 60
-"""Hosts encoded, without and with their containers, before other clients get their turn:
-two milliseconds. While many report it waits that long for its own next turn, too.
+TURN_S = 0.004
+"""How long hosts are encoded, that many without their containers, before other clients get their
+turn. While many report it waits that long for its own next turn, too.
 """
 MAX_CACHED = 32
+_COMMA = Part(b",")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -36,10 +39,15 @@ class Encoded(Generic[T]):
 
     media_type = "application/json"
 
-    def __init__(self, body: bytes, etag: str | None = None) -> None:
-        self.body = body
-        self.etag = etag
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.etag: str | None = None
         self._compressing: asyncio.Future[bytes] | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The JSON."""
+        return self._body
 
     async def compressed(self) -> bytes | None:
         """The body as gzip, or None where that gains nothing."""
@@ -47,10 +55,31 @@ class Encoded(Generic[T]):
             return None
         if len(self.body) <= MAX_INLINE_BYTES and self._compressing is None:
             self._compressing = asyncio.get_running_loop().create_future()
-            self._compressing.set_result(_gzip(self.body))
+            self._compressing.set_result(packed(self.body))
         elif self._compressing is None:
-            self._compressing = asyncio.ensure_future(asyncio.to_thread(_gzip, self.body))
+            self._compressing = asyncio.ensure_future(asyncio.to_thread(packed, self.body))
         return await asyncio.shield(self._compressing)
+
+
+class Joined(Encoded[T]):
+    """The same of parts that are in other answers, too."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__(b"")
+        self._parts = parts
+        self._gzip = b""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON, put together anew each time: nearly everyone takes it compressed."""
+        return b"".join([part.text for part in self._parts])
+
+    async def compressed(self) -> bytes | None:
+        """The body as gzip, or None where that gains nothing."""
+        if sum(len(part.text) for part in self._parts) < MIN_COMPRESSED_BYTES:
+            return None
+        self._gzip = self._gzip or joined(self._parts)
+        return self._gzip
 
 
 class Feed:
@@ -109,20 +138,24 @@ class Feed:
     async def _encode_changes(self, revision: str, since: str | None) -> Encoded[Changes]:
         changed = self._fleet.changed_since(since)
         entries = changed.entries if changed is not None else self._fleet.entries()
-        parts: list[dict[str, msgspec.Raw]] = []
-        for number, entry in enumerate(entries, start=1):
-            rows = msgspec.Raw(entry.picture.rows_json)
-            parts.append({"host": entry.host_json, "containers": rows})
-            if number % CONTAINERS_PER_TURN == 0:
-                await asyncio.sleep(0)
         told = {
             **self._head(changed.revision if changed is not None else revision),
             "full": changed is None,
             "more": changed is not None and changed.is_more,
-            "hosts": parts,
-            "removed": changed.removed if changed is not None else [],
         }
-        return Encoded(_encode(told))
+        removed = changed.removed if changed is not None else []
+        parts = [Part(_encode(told)[:-1] + b',"hosts":[')]
+        until = time.perf_counter() + TURN_S
+        for entry in entries:
+            if len(parts) > 1:
+                parts.append(_COMMA)
+            for part in entry.parts:
+                part.pack()
+                parts.append(part)
+                if time.perf_counter() > until:
+                    await asyncio.sleep(0)
+                    until = time.perf_counter() + TURN_S
+        return Joined([*parts, Part(b'],"removed":%b}' % _encode(removed))])
 
     def _head(self, revision: str) -> dict[str, object]:
         return {
@@ -130,22 +163,3 @@ class Feed:
             "staleAfterMs": self._fleet.stale_after_ms,
             "agentVersion": self._agent_version,
         }
-
-
-def fast_gzip() -> Callable[[bytes], bytes] | None:
-    """ISA-L's compression where it is installed: six times as fast, and as small."""
-    try:
-        igzip = importlib.import_module("isal.igzip")
-    except ImportError:
-        return None
-    return partial(igzip.compress, compresslevel=2, mtime=0)
-
-
-def plain_gzip(body: bytes) -> bytes:
-    """The standard library's."""
-    # Of long bodies the first level leaves a third more, in half the time.
-    level = 6 if len(body) <= LONG_BYTES else 1
-    return gzip.compress(body, compresslevel=level, mtime=0)
-
-
-_gzip = fast_gzip() or plain_gzip

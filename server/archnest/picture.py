@@ -1,7 +1,7 @@
 """One host's picture and how a newer report changes it; pure."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
@@ -54,7 +54,7 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
         return b'%b,"goneAt":%b}' % (row(self.head, self.end)[:-1], _encode(self.at))
 
 
-class Picture(msgspec.Struct, frozen=True, dict=True):
+class Picture(msgspec.Struct, frozen=True):
     """A host as of its latest report, masked. The containers stay encoded:
 
     most reports are replaced before anyone reads them.
@@ -95,10 +95,9 @@ class Picture(msgspec.Struct, frozen=True, dict=True):
         """The latest report's containers."""
         return _decode_containers(self.containers_json)
 
-    @cached_property
-    def rows_json(self) -> bytes:
-        """The host's rows for a list, the gone ones last, encoded once."""
-        return b"[%b]" % b",".join([*self.reading.rows(), *(one.row() for one in self.gone)])
+    def rows(self) -> list[bytes]:
+        """The host's rows for a list, each encoded, the gone ones last."""
+        return [*self.reading.rows(), *(one.row() for one in self.gone)]
 
     def find(self, reference: str) -> Container:
         """The container by full id, name or unambiguous id prefix of 12 or more.

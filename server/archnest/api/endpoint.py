@@ -275,13 +275,10 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
     headers = {"Vary": "Accept-Encoding, Authorization", "Content-Type": answer.media_type}
     if answer.etag:
         headers["ETag"] = answer.etag
-    body = answer.body
-    if accepts_gzip(request):
-        compressed = await answer.compressed()
-        if compressed is not None:
-            body = compressed
-            headers["Content-Encoding"] = "gzip"
-    return web.Response(body=body, status=status, headers=headers)
+    body = await answer.compressed() if accepts_gzip(request) else None
+    if body is not None:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=answer.body if body is None else body, status=status, headers=headers)
 
 
 def accepts_gzip(request: web.Request) -> bool:
