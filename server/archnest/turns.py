@@ -24,14 +24,13 @@ class Turns:
 
     async def take(self) -> None:
         """Return when it is this caller's turn."""
-        loop = asyncio.get_running_loop()
         if not self._is_counting:
             self._is_counting = True
-            loop.call_soon(self._begin_round)
+            asyncio.get_running_loop().call_soon(self._begin_round)
         if self._left and not self._waiting:
             self._left -= 1
             return
-        turn = loop.create_future()
+        turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         await turn
 

@@ -77,3 +77,46 @@ async def test_what_is_sure_to_be_a_body_is_not_measured(
         await asyncio.sleep(0.01)
     connection.connection_lost(None)
     assert len(pieces) == measured
+
+
+LET_IN_LATER = WHOLE.replace(b"/x", b"/api/agents/docker/report")
+
+
+@pytest.mark.parametrize(
+    ("arriving", "stops"),
+    [
+        # To stop takes several calls of the system, and nothing comes behind it.
+        ([LET_IN_LATER], 0),
+        ([LET_IN_LATER[:2_048]], 1),
+        ([LET_IN_LATER, LET_IN_LATER], 1),
+        ([LET_IN_LATER + WHOLE], 1),
+    ],
+)
+async def test_a_report_that_waits_stops_what_comes_behind_it(
+    arriving: list[bytes], stops: int
+) -> None:
+    answered: list[bytes] = []
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        answered.append(await request.read())
+        return web.Response()
+
+    is_behind = True
+    rounds = Rounds(lambda: is_behind)
+    rounds._room = 0
+    transport = Mock(spec=asyncio.Transport)
+    transport.is_closing.return_value = False
+    connection = FairConnection(rounds, web.Server(handler), loop=asyncio.get_running_loop())
+    connection.connection_made(transport)
+    for data in arriving:
+        connection.data_received(data)
+        await asyncio.sleep(0.01)
+    assert (transport.pause_reading.call_count, answered) == (stops, [])
+    is_behind = False
+    await asyncio.sleep(0.05)
+    if len(arriving[0]) < len(WHOLE):
+        connection.data_received(LET_IN_LATER[2_048:])
+        await asyncio.sleep(0.05)
+    assert answered == [BODY] * (b"".join(arriving).count(b"POST"))
+    assert transport.resume_reading.call_count == stops
+    connection.connection_lost(None)

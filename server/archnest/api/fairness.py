@@ -105,7 +105,7 @@ class FairConnection(RequestHandler):
     """A connection whose bytes are parsed bit by bit."""
 
     __slots__ = (
-        *("_body", "_body_length", "_is_between", "_is_parser_paused"),
+        *("_body", "_body_length", "_is_between", "_is_kept_back", "_is_parser_paused"),
         *("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken"),
     )
 
@@ -117,6 +117,8 @@ class FairConnection(RequestHandler):
         self._taken = 0
         """How much of it is parsed."""
         self._is_waiting = False
+        self._is_kept_back = False
+        """Whether nothing more is to arrive until what waits is parsed."""
         self._body: StreamReader | None = None
         """The last body that had not ended with its head, when its length was told."""
         self._body_length = 0
@@ -133,12 +135,12 @@ class FairConnection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse at once what is little, and let the rest wait."""
         if self._held is not None:
-            self._held, self._taken = self._held[self._taken :] + data, 0
+            self._keep(self._held[self._taken :] + data)
             return
         rest = self._rest_of_body()
         if not rest and _REPORT.match(data) and not self._rounds.lets_in():
-            self._held, self._taken = data, 0
-            self._pause_transport_reading()
+            # Behind a whole one nothing comes until it is answered.
+            self._keep(data, is_whole=len(data) == plain_bytes(data))
             self._rounds.join_reports(self)
         elif not self.is_frugal():
             self._hold(data)
@@ -162,7 +164,8 @@ class FairConnection(RequestHandler):
             if self._taken >= len(self._held):
                 self._held = None
             self._parse_piece(piece, copied)
-            if not self._reading_paused and not self._buffer_paused:
+            is_to_go_on = self._held is not None or self._is_kept_back
+            if is_to_go_on and not self._reading_paused and not self._buffer_paused:
                 self._resume_transport_reading()
 
     def pause_reading(self) -> None:
@@ -186,9 +189,15 @@ class FairConnection(RequestHandler):
             self._hold(early + (self._held or b"")[self._taken :])
 
     def _hold(self, data: bytes) -> None:
-        self._held, self._taken = data, 0
-        self._pause_transport_reading()
+        self._keep(data)
         self._wait()
+
+    def _keep(self, data: bytes, *, is_whole: bool = False) -> None:
+        self._held, self._taken = data, 0
+        # To stop and begin again takes several calls of the system.
+        if not is_whole:
+            self._is_kept_back = True
+            self._pause_transport_reading()
 
     def _piece(self, data: bytes, taken: int, rest: int) -> tuple[bytes, int]:
         """What to parse next, and how much from there on is sure to be copied only.
@@ -244,6 +253,7 @@ class FairConnection(RequestHandler):
     def _resume_transport_reading(self) -> None:
         # Whoever resumes, what has arrived comes before what will.
         if self._held is None:
+            self._is_kept_back = False
             super()._resume_transport_reading()
         else:
             self._wait()
