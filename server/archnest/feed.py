@@ -23,10 +23,9 @@ MAX_INLINE_BYTES = 262_144
 """Above this, compression goes to a thread: it would stall other clients for more than the
 two milliseconds that zlib takes for so much.
 """
-HOSTS_PER_TURN = 200
 TURN_S = 0.004
-"""How long hosts are encoded, that many without their containers, before other clients get their
-turn. While many report it waits that long for its own next turn, too.
+"""How long hosts are encoded or compressed before other clients get their turn. While many report
+it waits that long for its own next turn, too.
 """
 MAX_CACHED = 32
 _COMMA = Part(b",")
@@ -67,7 +66,6 @@ class Joined(Encoded[T]):
     def __init__(self, parts: Sequence[Part]) -> None:
         super().__init__(b"")
         self._parts = parts
-        self._gzip = b""
 
     @property
     def body(self) -> bytes:
@@ -78,8 +76,29 @@ class Joined(Encoded[T]):
         """The body as gzip, or None where that gains nothing."""
         if sum(len(part.text) for part in self._parts) < MIN_COMPRESSED_BYTES:
             return None
-        self._gzip = self._gzip or joined(self._parts)
-        return self._gzip
+        if self._compressing is None:
+            self._compressing = asyncio.create_task(self._joined())
+        return await asyncio.shield(self._compressing)
+
+    async def _joined(self) -> bytes:
+        turn = _Turn()
+        for part in self._parts:
+            part.pack()
+            await turn.ends()
+        return joined(self._parts)
+
+
+class _Turn:
+    """Lets others have theirs after a while of work."""
+
+    def __init__(self) -> None:
+        self._until = time.perf_counter() + TURN_S
+
+    async def ends(self) -> None:
+        """Go on at once, or after them."""
+        if time.perf_counter() > self._until:
+            await asyncio.sleep(0)
+            self._until = time.perf_counter() + TURN_S
 
 
 class Feed:
@@ -129,10 +148,10 @@ class Feed:
 
     async def _encode_hosts(self, revision: str) -> Encoded[HostList]:
         hosts: list[msgspec.Raw] = []
-        for number, entry in enumerate(self._fleet.entries(), start=1):
+        turn = _Turn()
+        for entry in self._fleet.entries():
             hosts.append(entry.host_json)
-            if number % HOSTS_PER_TURN == 0:
-                await asyncio.sleep(0)
+            await turn.ends()
         return Encoded(_encode({**self._head(revision), "hosts": hosts}))
 
     async def _encode_changes(self, revision: str, since: str | None) -> Encoded[Changes]:
@@ -145,16 +164,12 @@ class Feed:
         }
         removed = changed.removed if changed is not None else []
         parts = [Part(_encode(told)[:-1] + b',"hosts":[')]
-        until = time.perf_counter() + TURN_S
+        turn = _Turn()
         for entry in entries:
             if len(parts) > 1:
                 parts.append(_COMMA)
-            for part in entry.parts:
-                part.pack()
-                parts.append(part)
-                if time.perf_counter() > until:
-                    await asyncio.sleep(0)
-                    until = time.perf_counter() + TURN_S
+            parts += entry.parts
+            await turn.ends()
         return Joined([*parts, Part(b'],"removed":%b}' % _encode(removed))])
 
     def _head(self, revision: str) -> dict[str, object]:
