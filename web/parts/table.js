@@ -136,8 +136,8 @@ export class Table {
   setLines(lines) {
     this.lines = lines;
     setAttribute(this.node, "aria-rowcount", String(lines.length + 1));
-    // First what is seen: whoever types waits for nothing else.
-    this.draw(0);
+    // First what is seen: whoever types waits for nothing else. On paper all is.
+    this.draw(this.beyond === PRINTED ? PRINTED : 0);
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.draw(), SOON_MS);
   }
