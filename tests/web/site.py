@@ -14,6 +14,7 @@ from playwright.sync_api import ConsoleMessage, Page
 
 from tests.factories import ADMIN, AGENT_TOKEN, MEMBER, report
 from tests.ports import free_port, wait_until_listening
+from tests.running import until
 
 ARCHNEST = str(Path(sys.executable).with_name("archnest"))
 CHROMIUM = "/usr/bin/chromium"
@@ -93,6 +94,8 @@ class Site:
     @property
     def setup_link(self) -> str:
         """The link that the server printed for the first admin."""
+        # It listens before it says so.
+        until(lambda: "setup?code=" in self.output, "setup link")
         found = re.search(r"\S+/#/setup\?code=\S+", self.output)
         assert found, self.output
         return found[0]
