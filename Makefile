@@ -27,7 +27,7 @@ demo:
 	@$(VENV_PYTHON) -m archnest.demo
 
 test: tools
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest -n 4 --dist loadfile
 
 bench:
 	@$(PYTHON) server/install.py test fast

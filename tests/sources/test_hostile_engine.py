@@ -66,7 +66,7 @@ def socket(tmp_path: Path) -> Path:
     [
         {"/containers/json": b'[{"Id":"\\ud800","Names":["\\udfff"]}]'},
         {"/containers/json": b"[" * 100_000},
-        {"/containers/json": gzip.compress(b"[" + b" " * 50_000_000)},
+        {"/containers/json": gzip.compress(b"[" + b" " * 50_000_000, mtime=0)},
         {"/containers/json": b'[{"Id":""}]'},
         {"/info": b"[1]"},
         {"/info": b'{"Name":"\\ud800"}'},
