@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 
 from archnest import packing
-from archnest.packing import SMALL_BYTES, Part, fast_gzip, joined, plain_gzip
+from archnest.packing import SMALL_BYTES, Gzip, Part, fast_gzip, plain_gzip
 
 
 @pytest.mark.parametrize("compress", [fast_gzip(), plain_gzip])
@@ -45,6 +45,13 @@ def test_parts_add_little(size: int) -> None:
     text = json_of(size)
     alone = len(plain_gzip(text)) if size > SMALL_BYTES else size
     assert len(joined([Part(text)])) <= 1.5 * alone + 32
+
+
+def joined(parts: Sequence[Part]) -> bytes:
+    answer = Gzip()
+    for part in parts:
+        answer.add(part)
+    return answer.whole()
 
 
 def json_of(size: int) -> bytes:

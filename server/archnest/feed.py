@@ -13,7 +13,7 @@ import msgspec
 
 from archnest.fleet import Fleet
 from archnest.model.host import Changes, HostList
-from archnest.packing import Part, joined, packed
+from archnest.packing import Gzip, Part, packed
 
 T = TypeVar("T")
 
@@ -82,10 +82,11 @@ class Joined(Encoded[T]):
 
     async def _joined(self) -> bytes:
         turn = _Turn()
+        answer = Gzip()
         for part in self._parts:
-            part.pack()
+            answer.add(part)
             await turn.ends()
-        return joined(self._parts)
+        return answer.whole()
 
 
 class _Turn:

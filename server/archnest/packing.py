@@ -9,7 +9,7 @@ import gzip
 import importlib
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -50,7 +50,7 @@ _deflate = _installed("isal_zlib") or zlib
 
 
 class Part:
-    """A part of answers, compressed once."""
+    """A part of answers, compressed once, when somebody takes it so."""
 
     __slots__ = ("_blocks", "text")
 
@@ -61,25 +61,30 @@ class Part:
     @property
     def blocks(self) -> bytes:
         """Of deflate, that refer to no others, end with a whole byte and are not the last."""
-        self.pack()
-        return self._blocks
-
-    def pack(self) -> None:
-        """Compress it now, and not only when it is sent."""
         if not self._blocks:
             is_small = len(self.text) <= SMALL_BYTES
             self._blocks = _stored(self.text) if is_small else _deflated(self.text)
+        return self._blocks
 
 
-def joined(parts: Iterable[Part]) -> bytes:
-    """The gzip of their texts one behind the other."""
-    pieces = [_HEAD]
-    check = size = 0
-    for part in parts:
-        pieces.append(part.blocks)
-        check = _deflate.crc32(part.text, check)
-        size += len(part.text)
-    return b"".join([*pieces, _END, struct.pack("<II", check, size % 2**32)])
+class Gzip:
+    """The texts of parts one behind the other, as gzip."""
+
+    def __init__(self) -> None:
+        self._pieces = [_HEAD]
+        self._check = 0
+        self._size = 0
+
+    def add(self, part: Part) -> None:
+        """Let a part follow, which is compressed if it is not yet."""
+        self._pieces.append(part.blocks)
+        self._check = _deflate.crc32(part.text, self._check)
+        self._size += len(part.text)
+
+    def whole(self) -> bytes:
+        """The gzip; nothing may be added to it then."""
+        end = struct.pack("<II", self._check, self._size % 2**32)
+        return b"".join([*self._pieces, _END, end])
 
 
 def _stored(text: bytes) -> bytes:
