@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archnest import __version__
-from bench import agent, page, soak
+from bench import agent, page, readers, soak
 from bench.herd import herd
 from bench.load import CONNECTIONS, drive, request
 from bench.reports import AGENT, CONTAINERS, Reports, push_all
@@ -32,6 +32,9 @@ INGEST_HOSTS = 200
 SCALES = (10, 100, 1_000, 10_000)
 HERDS = (100, 1_000, 10_000)
 PAGES = (10, 100, 1_000)
+LARGE_HOSTS = 10
+LARGE = (10, 100, 1_000, 3_000)
+READERS = {100: (0, 1, 10, 100, 1_000, 10_000), 1_000: (0, 1, 10, 100, 1_000)}
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,8 @@ def _ingest(name: str, server: Server, base_port: int, reports: Reports) -> Figu
     )
 
 
-def grown(data_dir: Path, reports: Reports, hosts: int) -> str:
-    """One row of the second table: what so many hosts cost."""
+def grown(data_dir: Path, reports: Reports, hosts: int, name: int) -> str:
+    """One row of a table of what so many hosts cost; its name is how many of what grows."""
     server = Server(data_dir)
     with server.running():
         first = asyncio.run(push_all(server.port, reports, hosts, 0))
@@ -139,11 +142,17 @@ def grown(data_dir: Path, reports: Reports, hosts: int) -> str:
     with server.running():
         start_s = server.start_s
     return (
-        f"| {hosts:,} | {first:,.0f} /s | {again:,.0f} /s | {resident_mb:,.0f} MB |"
+        f"| {name:,} | {first:,.0f} /s | {again:,.0f} /s | {resident_mb:,.0f} MB |"
         f" {stored_mb:,.1f} MB | {written:.2f} × | {start_s:.2f} s | {1e6 / polls:,.0f} µs |"
         f" {part_ms:.1f} ms, {part_bytes / 1e3:,.0f} KB |"
         f" {whole_ms:,.0f} ms, {whole_bytes / 1e6:,.1f} MB |"
     )
+
+
+def _large(folder: Path, containers: int) -> str:
+    """One row of the third table: what hosts of so many containers cost."""
+    reports = Reports(calm=True, containers=containers, templates=LARGE_HOSTS)
+    return grown(folder / f"large-{containers}", reports, LARGE_HOSTS, containers)
 
 
 def _part(
@@ -157,7 +166,7 @@ def _part(
 
 def _written(server: Server, reports: Reports, hosts: int) -> float:
     """Bytes handed to the disk for each byte of reports, over some foldings of the log."""
-    rounds = max(6, 2_000 // hosts)
+    rounds = max(6, 40_000 // (hosts * reports.containers))
     before = server.written
     for number in range(rounds):
         asyncio.run(push_all(server.port, reports, hosts, number))
@@ -202,6 +211,13 @@ time to time, and *written* what was handed to the disk for each report, beside 
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {grown}
 
+The same for {large_hosts} hosts that have so many containers each. Of one host 5,000 are taken at
+most, and by default 8 MB of JSON. What changes is one host.
+
+| containers | first | later | memory | stored | written | start | unchanged | changed | all |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{large}
+
 ## Everyone at once
 
 All hosts report in the same moment, as cron makes them, and one person's page polls every
@@ -211,6 +227,17 @@ server, to which every report is new.
 | hosts | last report acknowledged | refused or lost | poll, median | poll, 99 % |
 | --- | --- | --- | --- | --- |
 {herds}
+
+## Many who look
+
+So many open pages poll every 1.5 seconds, each at its own time and with gzip, while the hosts
+report every 30 seconds, one after the other: of a hundred hosts five are new to each poll, of a
+thousand fifty. *Processor* is the server's part of one core, with what the reports take; *poll* is
+how long an answer took, and *received* how long it was.
+
+| hosts | pages | polls | processor | poll, median | poll, 99 % | received |
+| --- | --- | --- | --- | --- | --- | --- |
+{readers}
 
 ## At the page
 
@@ -253,13 +280,15 @@ def main() -> None:
     reports = Reports(calm=True)
     with tempfile.TemporaryDirectory() as folder:
         rows, notes = compared(Path(folder) / "compared", reports, Reports())
-        sizes = [grown(Path(folder) / f"grown-{hosts}", reports, hosts) for hosts in SCALES]
+        sizes = [grown(Path(folder) / f"grown-{hosts}", reports, hosts, hosts) for hosts in SCALES]
+        large = [_large(Path(folder), containers) for containers in LARGE]
         herds = []
         for hosts in HERDS:
             server = Server(Path(folder) / f"herd-{hosts}")
             with server.running():
                 herds.append(herd(server, reports, hosts, 0).row("first"))
                 herds.append(herd(server, reports, hosts, 1).row("later"))
+        looking = readers.rows(Path(folder), reports, READERS)
         pages = page.rows(Path(folder), reports, PAGES)
     try:
         agent_rows = agent.rows()
@@ -273,7 +302,10 @@ def main() -> None:
         compared="\n".join(rows),
         notes="\n".join(f"- {note}" for note in notes),
         grown="\n".join(sizes),
+        large_hosts=LARGE_HOSTS,
+        large="\n".join(large),
         herds="\n".join(herds),
+        readers="\n".join(looking),
         pages="\n".join(pages),
         wheels=page.WHEELS,
         wheel_px=page.WHEEL_PX,

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import multiprocessing
+import os
 import resource
 import statistics
 import time
@@ -44,6 +45,8 @@ def herd(server: Server, reports: Reports, hosts: int, generation: int) -> Herd:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     person = server.signed_in()
+    # What was measured before this may still be on its way to the disk.
+    os.sync()
     over = multiprocessing.Event()
     # Apart from the reports, or it would measure how busy these keep their sender.
     with ProcessPoolExecutor(1, initializer=_take, initargs=(over,)) as pool:

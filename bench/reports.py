@@ -18,16 +18,20 @@ AGENT = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
 
 class Reports:
-    """Of 20 containers each, masked as an agent sends them, about 46 KB of JSON.
+    """Masked as an agent sends them, about 46 KB of JSON for 20 containers.
 
     Many hosts share their containers' texts, but not their names. From one
     generation to the next the statistics move, and unless they are `calm` a
     container or two of each host: crash loops, jobs that come and go.
     """
 
-    def __init__(self, *, calm: bool = False) -> None:
+    def __init__(
+        self, *, calm: bool = False, containers: int = CONTAINERS, templates: int = TEMPLATES
+    ) -> None:
+        self.containers = containers
+        self._templates = templates
         now = time.time()
-        hosts = fleet(TEMPLATES, CONTAINERS, now=now)
+        hosts = fleet(templates, containers, now=now)
         generations = [
             [_document(host.report(now + 30 * generation)) for host in hosts]
             for generation in range(GENERATIONS)
@@ -41,7 +45,7 @@ class Reports:
 
     def body(self, host: int, generation: int) -> bytes:
         """One host's report."""
-        template = self._bodies[generation % GENERATIONS][host % TEMPLATES]
+        template = self._bodies[generation % GENERATIONS][host % self._templates]
         return template.replace(b"@HOST@", b"host-%05d" % host, 1)
 
     def push(self, host: int, generation: int, path: str = "/api/agents/docker/report") -> bytes:

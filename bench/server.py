@@ -56,6 +56,12 @@ class Server:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
+    def cpu_s(self) -> float:
+        """Seconds of processor it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def written(self) -> int:
         """Bytes handed to the disk since the start of the process."""
         lines = Path(f"/proc/{self.pid}/io").read_text().splitlines()
@@ -95,7 +101,11 @@ class Server:
 
     def revision(self, person: dict[str, str]) -> str:
         """The present one."""
-        answer = asyncio.run(exchange(self.port, request("GET", "/api/hosts", person)))
+        return asyncio.run(self.revision_now(person))
+
+    async def revision_now(self, person: dict[str, str]) -> str:
+        """The same, inside an event loop."""
+        answer = await exchange(self.port, request("GET", "/api/hosts", person))
         return revision_in(body_of(answer))
 
     def _state(self, person: dict[str, str]) -> tuple[str, str]:
