@@ -30,10 +30,10 @@ MAX_ROWS = 5_000
 """About how many containers one answer of changes tells: to encode and compress these
 takes a twentieth of a second.
 """
-LEAST_PART = 8
+LEAST_PART = 10
 """But at least this part of all that is to be told: who reads slowly would else never
 hear of hosts that report again before it is their turn. Every 30 s, as agents do, these
-come to be told to who asks again, as `more` says, within 3.75 s.
+come to be told to who asks again, as `more` says, within 3 s.
 """
 PART_ROWS = 500
 """Compressed in one go: in a millisecond or two."""
