@@ -4,14 +4,13 @@ import asyncio
 import gzip
 import multiprocessing
 import os
-import resource
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench.load import answered, request
+from bench.load import answered, request, take_all_files
 from bench.reports import Reports
 from bench.server import Server, revision_in
 
@@ -42,8 +41,7 @@ class Herd:
 
 def herd(server: Server, reports: Reports, hosts: int, generation: int) -> Herd:
     """Let so many hosts report at once, each on a connection of its own."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    take_all_files()
     person = server.signed_in()
     # What was measured before this may still be on its way to the disk.
     os.sync()

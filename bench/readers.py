@@ -1,14 +1,13 @@
 """Many open pages: each polls as a page does, while the hosts report in turn."""
 
 import asyncio
-import resource
 import statistics
 import time
 import zlib
 from pathlib import Path
 
 from bench.herd import POLL_EVERY_S
-from bench.load import answered, request
+from bench.load import answered, drive, request, take_all_files
 from bench.reports import Reports, push_all
 from bench.server import Server, revision_in
 
@@ -21,8 +20,7 @@ AT_ONCE = 16
 
 def rows(folder: Path, reports: Reports, fleets: dict[int, tuple[int, ...]]) -> list[str]:
     """Lines in Markdown: what these numbers of pages cost that look at so many hosts."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    take_all_files()
     lines: list[str] = []
     for hosts, numbers in fleets.items():
         server = Server(folder / f"readers-{hosts}")
@@ -112,9 +110,7 @@ async def _report(server: Server, reports: Reports, hosts: int, end: float) -> N
     number = 0
     while due < end:
         await asyncio.sleep(due - time.perf_counter())
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(reports.push(number % hosts, 1 + number // hosts))
-        await answered(reader)
-        writer.close()
+        one = [reports.push(number % hosts, 1 + number // hosts)]
+        await drive(server.port, one, 1, 1, expect=b" 200 ")
         number += 1
         due += REPORT_EVERY_S / hosts

@@ -13,8 +13,10 @@ CHECKOUT = Path(__file__).parent.parent
 PACKAGE = CHECKOUT / "server" / "archnest"
 WEB = CHECKOUT / "web"
 
-GROUND = {"model", "errors", "assets", "timestamps", "masking", "config", "tasks"}
-GROUND |= {"recall", "packing"}
+GROUND = {
+    *("model", "errors", "assets", "timestamps", "masking", "config", "tasks"),
+    *("recall", "packing"),
+}
 SERVICES = {"links", "turns", "ingest", "fleet", "feed", "picture", "machines"}
 BELOW_API = (
     GROUND
