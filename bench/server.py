@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,7 +146,9 @@ def body_of(answer: bytes) -> bytes:
 
 
 def revision_in(body: bytes) -> str:
-    """The revision an answer of the page's API names."""
+    """The revision an answer of the page's API names, at its beginning; gzip or not."""
+    if body.startswith(b"\x1f\x8b"):
+        body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, 200)
     found = REVISION.search(body[:200].decode())
     assert found is not None, body[:200]
     return found[1]

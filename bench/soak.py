@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.churn import Host
 from bench.load import answered, request
 from bench.reports import AGENT, CONTAINERS, Reports
-from bench.server import ARCHNEST, REVISION, Server
+from bench.server import ARCHNEST, Server, revision_in
 
 HOSTS = 50
 AGENTS = 16
@@ -114,9 +114,7 @@ class Soak:
             path = "/api/hosts"
             while time.monotonic() < self.ends_at:
                 body = await _told(connection, request("GET", path, {**self.admin, **packed}))
-                found = REVISION.search(body[:200].decode(errors="replace"))
-                if found:
-                    path = f"/api/containers?since={found[1]}"
+                path = f"/api/containers?since={revision_in(body)}"
                 self.polls += 1
                 await asyncio.sleep(1.5)
                 if self.chance.random() < 0.02:
