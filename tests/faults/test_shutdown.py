@@ -42,16 +42,18 @@ def server(port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def test_requests_in_flight_are_answered(server: subprocess.Popen[bytes], port: int) -> None:
-    # Checking a password takes long enough for the signal to come in between.
+    # Two passwords are checked at a time, so that some are waiting when the first is answered.
     body = json.dumps({"username": "nobody", "password": "wrong"}).encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(LOGIN % len(body) + body)
-    await writer.drain()
-    await asyncio.sleep(0.05)
+    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+    for _, writer in connections:
+        writer.write(LOGIN % len(body) + body)
+    answers = [asyncio.create_task(reader.read()) for reader, _ in connections]
+    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
     server.send_signal(signal.SIGTERM)
-    answer = await asyncio.wait_for(reader.read(), ENDS_WITHIN_S)
-    writer.close()
-    assert answer.startswith(b"HTTP/1.1 401 ")
+    for answer in answers:
+        assert (await asyncio.wait_for(answer, ENDS_WITHIN_S)).startswith(b"HTTP/1.1 401 ")
+    for _, writer in connections:
+        writer.close()
     assert await asyncio.to_thread(server.wait, ENDS_WITHIN_S) == 0
 
 
