@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from archnest.model.source import NewSource
 from archnest.pollers import examined
 from archnest.sources.connect import NEWEST_API, Target, connected, negotiated
 from archnest.sources.failures import SourceFailure
+from archnest.tasks import ended
 from tests.engine.dockerd import Engine
 from tests.ports import free_port
 from tests.sources.transports import Certificates, Sshd
@@ -153,6 +155,46 @@ async def test_nothing_of_the_environment_goes_over_ssh(
     assert "never-to-be-sent" not in sshd.environment
     assert "ARCHNEST" not in sshd.environment
     assert not list(sshd.folder.glob("tmp*")), "the socket's folder stayed behind"
+
+
+async def test_a_socket_folder_goes_when_its_connection_is_given_up_while_made_or_closed(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.tasks.AGAIN_S", 0.01)
+    monkeypatch.setattr(tempfile, "tempdir", str(sshd.folder))
+    shown = (await examined(over_ssh(sshd, None))).host_key
+    go_on, held = threading.Event(), threading.Event()
+
+    class Slow(tempfile.TemporaryDirectory[str]):
+        is_made = True
+
+        def __init__(self) -> None:
+            if self.is_made:
+                self.hold()
+            super().__init__()
+
+        def cleanup(self) -> None:
+            if not self.is_made:
+                self.hold()
+            super().cleanup()
+
+        def hold(self) -> None:
+            held.set()
+            go_on.wait(20)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", Slow)
+    for Slow.is_made in (True, False):
+        go_on.clear()
+        held.clear()
+        examining = asyncio.create_task(examined(over_ssh(sshd, shown)))
+        await asyncio.to_thread(held.wait, 20)
+        ending = asyncio.create_task(ended(examining))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await ending
+        async with asyncio.timeout(20):
+            while list(sshd.folder.glob("tmp*")):
+                await asyncio.sleep(0.01)
 
 
 def test_only_plain_tcp_beyond_this_machine_is_warned_of() -> None:

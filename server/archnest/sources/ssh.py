@@ -56,7 +56,8 @@ class SshConnector(SSHConnector, _OnLoop):
         try:
             await super().close()
         finally:
-            await asyncio.to_thread(folder.cleanup)
+            # One cancellation may be followed by others.
+            await asyncio.shield(asyncio.create_task(asyncio.to_thread(folder.cleanup)))
 
 
 class _Kept:
@@ -100,7 +101,17 @@ async def ssh_connector(address: str, key_file: str | None, host_key: str | None
     }
     loop = asyncio.get_running_loop()
     # Its constructor makes a folder for its socket.
-    return await asyncio.to_thread(SshConnector, where.url, loop, **options)
+    making = asyncio.create_task(asyncio.to_thread(SshConnector, where.url, loop, **options))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        # Nobody else would close what the thread makes.
+        await asyncio.shield(asyncio.create_task(_close_once_made(making)))
+        raise
+
+
+async def _close_once_made(making: asyncio.Task[SshConnector]) -> None:
+    await (await making).close()
 
 
 async def shown_host_key(address: str) -> asyncssh.SSHKey:
