@@ -59,6 +59,8 @@ async def test_no_acknowledged_report_is_lost(tmp_path: Path, after_s: float) ->
                 asyncio.create_task(push_for_ever(session, url, f"h{n}", acknowledged))
                 for n in range(HOSTS)
             ]
+            while not acknowledged:
+                await asyncio.sleep(0.01)
             await asyncio.sleep(after_s)
             server.send_signal(signal.SIGKILL)
             for task in pushing:
