@@ -1,6 +1,8 @@
 """Reports are let in as fast as they are read, and people pass them."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from unittest.mock import Mock
 
@@ -136,3 +138,56 @@ async def test_a_report_that_waits_stops_what_comes_behind_it(
     assert answered == [BODY] * reports
     assert transport.resume_reading.call_count == stops
     connection.connection_lost(None)
+
+
+def connected() -> tuple[FairConnection, Mock]:
+    """A connection and what carries it."""
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    transport = Mock(spec=asyncio.Transport)
+    server = web.Server(handler)
+    connection = FairConnection(Rounds(lambda: False), server, loop=asyncio.get_running_loop())
+    connection.connection_made(transport)
+    return connection, transport
+
+
+async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archnest.api.fairness.STALLED_S", 0.05)
+    slow, taken = connected()
+    slow.pause_writing()
+    slow.resume_writing()
+    stalled, transport = connected()
+    stalled.pause_writing()
+    await until(lambda: transport.abort.called)
+    assert not taken.abort.called
+    for one in (slow, stalled):
+        one.connection_lost(None)
+
+
+async def test_of_an_answer_to_a_client_that_left_nothing_stays_in_memory() -> None:
+    class Answer:
+        pass
+
+    answers: list[weakref.ref[Answer]] = []
+    connection, _ = connected()
+
+    async def write() -> None:
+        answer = Answer()
+        answers.append(weakref.ref(answer))
+        await connection._drain_helper()
+
+    connection.pause_writing()
+    writing = asyncio.create_task(write())
+    await settled()
+    # Full collections are rare in a large process.
+    gc.disable()
+    try:
+        connection.connection_lost(ConnectionResetError())
+        await asyncio.wait([writing])
+        del writing
+        await settled()
+        assert answers[0]() is None
+    finally:
+        gc.enable()

@@ -32,6 +32,8 @@ ROUND_S = 0.002
 REPORTS_A_ROUND = 8
 """Each takes a tenth of a millisecond until it waits for its turn to be read."""
 FRUGAL_S = 0.002
+STALLED_S = 60.0
+"""A client that takes nothing of an answer for so long is gone."""
 
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
@@ -106,7 +108,7 @@ class FairConnection(RequestHandler):
 
     __slots__ = (
         *("_body", "_body_length", "_is_between", "_is_kept_back", "_is_parser_paused"),
-        *("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_taken"),
+        *("_held", "_is_waiting", "_parsed_at", "_rounds", "_spent_s", "_stalled", "_taken"),
     )
 
     def __init__(self, rounds: Rounds, *arguments: Any, **options: Any) -> None:
@@ -127,6 +129,7 @@ class FairConnection(RequestHandler):
         self._is_parser_paused = False
         self._spent_s = 0.0
         self._parsed_at = 0.0
+        self._stalled: asyncio.TimerHandle | None = None
 
     def is_frugal(self) -> bool:
         """Whether its parsing has taken no more than a request of people and agents does."""
@@ -178,6 +181,37 @@ class FairConnection(RequestHandler):
         if self._is_parser_paused:
             self._is_parser_paused = not resume_parser
             super().resume_reading(resume_parser)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what was written, but not for ever."""
+        super().pause_writing()
+        self._stalled = self._loop.call_later(STALLED_S, self._give_up)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._end_stall()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let whoever waits to write go on, to find that nobody is there.
+
+        What aiohttp raises in that place holds the frames that it passes, and is held by
+        one of them: the answer stayed in memory until such circles are looked for.
+        """
+        self._end_stall()
+        waiter, self._drain_waiter = self._drain_waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        super().connection_lost(exc)
+
+    def _end_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _give_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def set_parser(
         self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None
