@@ -155,15 +155,15 @@ export class Table {
     for (const { node } of this.spare) node.remove();
     this.order(nodes);
     this.spare.length = Math.min(this.spare.length, SPARE);
+    const left = this.beyond === PRINTED ? this.lines.length - nodes.length : 0;
+    setAttribute(this.node, "data-left-out", left > 0 ? String(left) : null);
   }
 
   /** On paper nobody scrolls: put all rows there, or as many as a browser can bear. @param {boolean} printing */
   print(printing) {
-    if (this.node.offsetParent === null) return;
-    this.beyond = printing ? PRINTED : OVERSCAN;
-    this.draw();
-    const left = this.lines.length - this.shown.size;
-    setAttribute(this.node, "data-left-out", left > 0 ? String(left) : null);
+    const isSeen = this.node.offsetParent !== null;
+    this.beyond = printing && isSeen ? PRINTED : OVERSCAN;
+    if (isSeen) this.draw();
   }
 
   /**
