@@ -34,7 +34,7 @@ class Herd:
         polls = sorted(self.polls)
         worst = polls[min(len(polls) - 1, int(len(polls) * 0.99))]
         return (
-            f"| {self.hosts:,}, {which} | {self.last_s:.1f} s | {self.failed} |"
+            f"| {self.hosts:,}, {which} | {self.last_s:.1f} s | {self.failed} | {len(polls)} |"
             f" {statistics.median(polls) * 1000:,.0f} ms | {worst * 1000:,.0f} ms |"
         )
 
