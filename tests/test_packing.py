@@ -51,7 +51,7 @@ def joined(parts: Sequence[Part]) -> bytes:
     answer = Gzip()
     for part in parts:
         answer.add(part)
-    return answer.whole()
+    return b"".join(answer.pieces())
 
 
 def json_of(size: int) -> bytes:

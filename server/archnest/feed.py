@@ -38,55 +38,41 @@ class Encoded(Generic[T]):
 
     media_type = "application/json"
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        """The JSON, to be sent one behind the other; who reads slowly copies none of it."""
         self.etag: str | None = None
-        self._compressing: asyncio.Future[bytes] | None = None
+        self._compressing: asyncio.Task[Sequence[bytes]] | None = None
 
-    @property
-    def body(self) -> bytes:
-        """The JSON."""
-        return self._body
-
-    async def compressed(self) -> bytes | None:
-        """The body as gzip, or None where that gains nothing."""
-        if len(self.body) < MIN_COMPRESSED_BYTES:
+    async def compressed(self) -> Sequence[bytes] | None:
+        """The same as gzip, or None where that gains nothing."""
+        if sum(map(len, self.pieces)) < MIN_COMPRESSED_BYTES:
             return None
-        if len(self.body) <= MAX_INLINE_BYTES and self._compressing is None:
-            self._compressing = asyncio.get_running_loop().create_future()
-            self._compressing.set_result(packed(self.body))
-        elif self._compressing is None:
-            self._compressing = asyncio.ensure_future(asyncio.to_thread(packed, self.body))
+        if self._compressing is None:
+            self._compressing = asyncio.create_task(self._compressed())
         return await asyncio.shield(self._compressing)
+
+    async def _compressed(self) -> Sequence[bytes]:
+        body = b"".join(self.pieces)
+        if len(body) <= MAX_INLINE_BYTES:
+            return [packed(body)]
+        return [await asyncio.to_thread(packed, body)]
 
 
 class Joined(Encoded[T]):
     """The same of parts that are in other answers, too."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        super().__init__(b"")
+        super().__init__(*[part.text for part in parts])
         self._parts = parts
 
-    @property
-    def body(self) -> bytes:
-        """The JSON, put together anew each time: nearly everyone takes it compressed."""
-        return b"".join([part.text for part in self._parts])
-
-    async def compressed(self) -> bytes | None:
-        """The body as gzip, or None where that gains nothing."""
-        if sum(len(part.text) for part in self._parts) < MIN_COMPRESSED_BYTES:
-            return None
-        if self._compressing is None:
-            self._compressing = asyncio.create_task(self._joined())
-        return await asyncio.shield(self._compressing)
-
-    async def _joined(self) -> bytes:
+    async def _compressed(self) -> Sequence[bytes]:
         turn = _Turn()
         answer = Gzip()
         for part in self._parts:
             answer.add(part)
             await turn.ends()
-        return answer.whole()
+        return answer.pieces()
 
 
 class _Turn:

@@ -35,8 +35,8 @@ LEAST_PART = 10
 hear of hosts that report again before it is their turn. Every 30 s, as agents do, these
 come to be told to who asks again, as `more` says, within 3 s.
 """
-PART_ROWS = 500
-"""Compressed in one go: in a millisecond or two."""
+PART_BYTES = 131_072
+"""Compressed in one go: in half a millisecond, without ISA-L in two."""
 CAPABILITIES = {
     "agent": ["stats"],
     "docker-tcp": ["stats", "logs", "actions", "exec"],
@@ -97,14 +97,9 @@ class Entry(msgspec.Struct, frozen=True, dict=True, eq=False):
     @cached_property
     def parts(self) -> list[Part]:
         """The host with its rows in answers of changes, encoded and compressed once."""
-        rows = self.picture.rows()
-        before = b'{"host":%b,"containers":[' % self.host_json
-        texts: list[bytes] = []
-        for first in range(0, max(1, len(rows)), PART_ROWS):
-            texts.append(before + b",".join(rows[first : first + PART_ROWS]))
-            before = b","
-        texts[-1] += b"]}"
-        return [Part(text) for text in texts]
+        rows = b",".join(self.picture.rows())
+        text = b'{"host":%b,"containers":[%b]}' % (self.host_json, rows)
+        return [Part(text[start : start + PART_BYTES]) for start in range(0, len(text), PART_BYTES)]
 
 
 @dataclass(frozen=True)

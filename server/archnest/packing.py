@@ -81,10 +81,10 @@ class Gzip:
         self._check = _deflate.crc32(part.text, self._check)
         self._size += len(part.text)
 
-    def whole(self) -> bytes:
+    def pieces(self) -> list[bytes]:
         """The gzip; nothing may be added to it then."""
         end = struct.pack("<II", self._check, self._size % 2**32)
-        return b"".join([*self._pieces, _END, end])
+        return [*self._pieces, _END + end]
 
 
 def _stored(text: bytes) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from archnest.app import HELD_BYTES, HELD_OF_REPORTS_BYTES
-from tests.factories import AGENT_TOKEN
+from tests.factories import AGENT_TOKEN, container
 from tests.faults.suffering import Server
 
 LASTS_S = 1.5
@@ -212,3 +212,29 @@ def test_packed_reports_at_once_fill_no_memory_and_keep_nobody_waiting(site: Tic
             one.sendall(packed[-1:])
         assert set(answers(connections)) == {200}
         assert site.most_mb() - before_mb < 100
+
+
+def test_answers_that_nobody_reads_fill_no_memory_and_keep_nobody_waiting(site: Ticking) -> None:
+    shown = [container(f"c-{number}", labels={"a": "x" * 4_000}) for number in range(500)]
+    for number in range(4):
+        site.push(f"long-{number}", *shown)
+    asking = head("/api/containers", site.token, "Accept-Encoding: identity", method="GET")
+    site.most_mb()
+    before_mb = site.most_mb()
+    with site.serving_others():
+        connections = opened(site, 60, asking)
+        lengths = [int(_length_told(one)) for one in connections]
+        for one in connections[::2]:
+            one.close()
+        assert site.try_push("honest") == 200
+        assert sum(lengths) > 400 * MIB
+        assert site.most_mb() - before_mb < 60
+    for one in connections:
+        one.close()
+
+
+def _length_told(one: socket.socket) -> bytes:
+    """Of the answer that comes, of which no more is read."""
+    found = re.search(rb"\r\nContent-Length: ([0-9]+)\r\n", one.recv(1_000))
+    assert found
+    return found[1]
