@@ -1,5 +1,6 @@
 """Many readers: what each of them lacks is worked out for all."""
 
+import asyncio
 import gzip
 import json
 from typing import Any
@@ -76,6 +77,24 @@ async def test_a_host_of_many_containers_is_told_among_others(rows: int) -> None
         "small": ["small-0", "small-1", "small-2"],
         "other": [f"other-{number}" for number in range(rows)],
     }
+
+
+async def test_who_knows_a_revision_before_it_is_takes_nothing_from_others() -> None:
+    fleet = Fleet(90_000)
+    feed = Feed(fleet, "1")
+    known = report_to(fleet, "a")
+    boot, number = fleet.revision.split("-")
+    early = asyncio.create_task(feed.changes(f"{boot}-{int(number) + 1}"))
+    fresh = asyncio.create_task(feed.changes(None))
+    await asyncio.sleep(0)
+    report_to(fleet, "b")
+    for answer in (await early, await fresh):
+        content = json.loads(b"".join(answer.pieces))
+        assert content["full"]
+        assert len(content["hosts"]) == 2
+    # Many names for one revision would push the answers of others out.
+    assert fleet.knows(known)
+    assert not fleet.knows(known.replace("-", "-0"))
 
 
 async def test_what_is_little_is_not_compressed() -> None:

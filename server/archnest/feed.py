@@ -109,7 +109,8 @@ class Feed:
         if tag is None:
             # What is no revision of ours may hold bytes that no header can.
             known = since if self._fleet.knows(since) else ""
-            tag = self._tags[since] = f'"{revision}.{known}"'
+            # Weak, for the same name stands for it compressed and not.
+            tag = self._tags[since] = f'W/"{revision}.{known}"'
         return tag
 
     async def hosts(self) -> Encoded[HostList]:
@@ -118,8 +119,11 @@ class Feed:
 
     async def changes(self, since: str | None) -> Encoded[Changes]:
         """What a reader who knows `since` lacks."""
-        key = f"since {since}" if self._fleet.knows(since) else "all"
-        return await self._answer(key, lambda revision: self._encode_changes(revision, since))
+        # What is no revision yet may be one before the answer is worked out.
+        known = since if self._fleet.knows(since) else None
+        return await self._answer(
+            f"since {known}", lambda revision: self._encode_changes(revision, known)
+        )
 
     async def _answer(
         self, key: str, encode: Callable[[str], Coroutine[Any, Any, Encoded[Any]]]

@@ -264,7 +264,9 @@ class Fleet:
         if boot_id != self.boot_id or not (digits.isascii() and digits.isdigit()):
             return None
         number = int(digits[:20])
-        return number if self._forgotten_removals <= number <= self._number else None
+        is_named_so = digits == str(number)
+        is_known = self._forgotten_removals <= number <= self._number
+        return number if is_named_so and is_known else None
 
 
 def _readable(records: list[GoneRecord]) -> list[Gone]:

@@ -75,8 +75,10 @@ async def test_nothing_changed_is_304_without_a_body(
     for path in ("/api/containers", "/api/hosts"):
         first = await client.get(path, headers=admin)
         tagged = {**admin, "If-None-Match": first.headers["ETag"]}
-        again = await client.get(path, headers=tagged)
-        assert (again.status, await again.read()) == (304, b"")
+        for sent in (tagged["If-None-Match"], '"other", ' + first.headers["ETag"], "*"):
+            again = await client.get(path, headers={**admin, "If-None-Match": sent})
+            assert (again.status, await again.read()) == (304, b"")
+            assert again.headers["Vary"] == first.headers["Vary"]
         await push(report("a", container()))
         assert (await client.get(path, headers=tagged)).status == 200
 
@@ -149,3 +151,24 @@ async def test_a_long_answer_comes_whole_in_pieces(
     assert (head.status, await head.read()) == (200, b"")
     assert head.headers["Content-Length"] == response.headers["Content-Length"]
     assert (await client.get("/healthz")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [
+        ("gzip", True),
+        ("br, GZIP ; Q=0.5", True),
+        ("gzip;x=0", True),
+        ("gzip;q=0", False),
+        ("gzip;\tq=0.000", False),
+        ("gzip;q=0;x=1", False),
+        ("gzip;q=", False),
+        ("br, *;q=0", False),
+    ],
+)
+async def test_gzip_is_for_those_who_accept_it(
+    client: Client, admin: Headers, push: Push, accepted: str, is_zipped: bool
+) -> None:
+    await push(report("a", *[container(f"c{n}") for n in range(20)]))
+    response = await client.get("/api/containers", headers={**admin, "Accept-Encoding": accepted})
+    assert ("Content-Encoding" in response.headers) == is_zipped

@@ -38,6 +38,8 @@ R = TypeVar("R")
 _encode = msgspec.json.Encoder().encode
 
 JSON = "application/json"
+VARY = "Accept-Encoding, Authorization"
+"""What decides what is answered, beside the address."""
 BATCH_BYTES = 262_144
 """Of a long answer sent in one go: who never reads holds little more of the server's memory, and
 whoever else asks gets a turn.
@@ -278,7 +280,7 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
         return web.Response(status=204)
     if not isinstance(answer, Encoded):
         return web.Response(body=_encode(answer), status=status, content_type=JSON)
-    headers = {"Vary": "Accept-Encoding, Authorization", "Content-Type": answer.media_type}
+    headers = {"Vary": VARY, "Content-Type": answer.media_type}
     if answer.etag:
         headers["ETag"] = answer.etag
     packed = await answer.compressed() if accepts_gzip(request) else None
@@ -316,15 +318,23 @@ def _batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def accepts_gzip(request: web.Request) -> bool:
-    """Whether the client takes gzip; `gzip;q=0` says it does not."""
+    """Whether the client takes gzip; with a weight of 0 it does not (RFC 9110, 12.4.2)."""
     for part in request.headers.get("Accept-Encoding", "").lower().split(","):
-        coding, _, weight = part.strip().partition(";")
+        coding, *parameters = part.split(";")
         if coding.strip() == "gzip":
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+            weights = [value for name, _, value in map(_parted, parameters) if name.strip() == "q"]
+            return not weights or weights[0].strip().strip("0.") != ""
     return False
+
+
+def _parted(parameter: str) -> tuple[str, str, str]:
+    return parameter.partition("=")
 
 
 def matches_etag(request: web.Request, etag: str) -> bool:
     """Whether If-None-Match holds this tag; the comparison is weak, as RFC 9110 says."""
     sent = request.headers.get("If-None-Match", "")
-    return sent == etag or any(tag.strip().removeprefix("W/") == etag for tag in sent.split(","))
+    if sent in (etag, "*"):
+        return True
+    opaque = etag.removeprefix("W/")
+    return any(tag.strip().removeprefix("W/") == opaque for tag in sent.split(","))

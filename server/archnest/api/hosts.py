@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from archnest import keys
-from archnest.api.endpoint import matches_etag
+from archnest.api.endpoint import VARY, matches_etag
 from archnest.errors import NotFound
 from archnest.feed import Encoded
 from archnest.model.host import Changes, ContainerDetail, HostList
@@ -46,4 +46,4 @@ async def show_container(request: web.Request, host_id: str, container_id: str) 
 
 
 def _not_modified(etag: str) -> web.Response:
-    return web.Response(status=304, headers={"ETag": etag})
+    return web.Response(status=304, headers={"ETag": etag, "Vary": VARY})
