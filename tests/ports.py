@@ -1,17 +1,28 @@
 """Real servers on real ports."""
 
 import asyncio
+import contextlib
+import itertools
+import os
 import socket
 import time
 
 import aiohttp
 
+MAX_WORKERS = 16
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Below those from which Linux takes one for each connection that goes out, and of
+# those that workers of the tests do not share: others could take it before its server does.
+_ports = itertools.cycle(range(10_000 + _worker % MAX_WORKERS, 20_000, MAX_WORKERS))
+
 
 def free_port() -> int:
-    """A port on loopback that nothing listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port on loopback that nothing listens on, and that nobody else is given soon."""
+    while True:
+        port = next(_ports)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 async def wait_until_alive(address: str, timeout_s: float = 20.0) -> None:

@@ -33,7 +33,9 @@ REPORTS_A_ROUND = 8
 """Each takes a tenth of a millisecond until it waits for its turn to be read."""
 FRUGAL_S = 0.002
 STALLED_S = 60.0
-"""A client that takes nothing of an answer for so long is gone."""
+"""A client that has not taken by then what was written is gone: of a long answer that is a
+quarter of a megabyte.
+"""
 
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
