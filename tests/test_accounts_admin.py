@@ -10,6 +10,7 @@ import pytest
 from archnest.app import SOCKET_NAME
 from archnest.store.lock import DataFolderLock
 from tests.ports import free_port, wait_until_listening
+from tests.running import until
 
 ARCHNEST = str(Path(sys.executable).with_name("archnest"))
 PASSWORD = b"correct horse battery\n"
@@ -132,6 +133,8 @@ def test_a_command_waits_for_who_holds_the_folder_and_does_not_answer_yet(
 
 
 def test_the_socket_of_a_killed_server_stops_no_command(server: Server, data_dir: Path) -> None:
+    # It listens before it can be asked here.
+    until((data_dir / SOCKET_NAME).is_socket, "socket")
     server.process.kill()
     server.process.wait(PATIENCE_S)
     assert (data_dir / SOCKET_NAME).is_socket()
