@@ -138,7 +138,8 @@ def test_stats_are_of_the_present(reported: dict[str, dict[str, Any]]) -> None:
     assert stats["memLimit"] == 64 * 2**20
     assert stats["pids"] == 1
     assert stats["netRxBytes"] is None
-    assert reported["busy"]["stats"]["cpuPercent"] > 20
+    # As much of a core as others leave it.
+    assert reported["busy"]["stats"]["cpuPercent"] > 1
 
 
 def test_engine(report: dict[str, Any], podman: Podman) -> None:
