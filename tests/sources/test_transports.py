@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from archnest.model.source import NewSource
 from archnest.pollers import examined
-from archnest.sources.connect import NEWEST_API, Target, connected, negotiated
+from archnest.sources.connect import NEWEST_API, Target, connected, negotiated, shown_host_key
 from archnest.sources.failures import SourceFailure
 from archnest.tasks import ended
 from tests.engine.dockerd import Engine
@@ -195,6 +197,21 @@ async def test_a_socket_folder_goes_when_its_connection_is_given_up_while_made_o
         async with asyncio.timeout(20):
             while list(sshd.folder.glob("tmp*")):
                 await asyncio.sleep(0.01)
+
+
+async def test_an_ssh_connection_that_is_given_up_and_then_fails_stays_given_up(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"key_file": sshd.key_file, "host_key": await shown_host_key(sshd.address)}
+
+    def fail() -> None:
+        time.sleep(0.2)
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", fail)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), connected(Target("docker-ssh", sshd.address, **known)):
+            pass
 
 
 def test_only_plain_tcp_beyond_this_machine_is_warned_of() -> None:

@@ -5,6 +5,7 @@ sent, no file of the user's ~/.ssh is read, and no agent is asked.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -111,7 +112,9 @@ async def ssh_connector(address: str, key_file: str | None, host_key: str | None
 
 
 async def _close_once_made(making: asyncio.Task[SshConnector]) -> None:
-    await (await making).close()
+    # Whoever gave it up wants to hear of no failure, either.
+    with contextlib.suppress(Exception):
+        await (await making).close()
 
 
 async def shown_host_key(address: str) -> asyncssh.SSHKey:
