@@ -66,7 +66,8 @@ def _load(path: Path) -> Asset:
     return Asset(
         compressed=gzip.compress(body, compresslevel=9, mtime=0),
         content_type=TYPES[path.suffix],
-        etag=f'"{hashlib.sha256(body).hexdigest()[:20]}"',
+        # Weak, for it names the compressed form, too.
+        etag=f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
         # The HTML names the other files; an old copy of it must never live on.
         cache_control="no-store" if path.suffix == ".html" else "no-cache",
     )
