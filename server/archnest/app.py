@@ -23,6 +23,7 @@ from archnest.api.page import asset_routes
 from archnest.api.policy import finish
 from archnest.api.protocol import Runner
 from archnest.api.routes import COMMAND_PATHS, ROUTES
+from archnest.api.sending import BATCHES_A_ROUND
 from archnest.assets import agent_version, asset_dir
 from archnest.audit import Audit
 from archnest.auth.access import Gate
@@ -43,6 +44,7 @@ from archnest.store.migrate import migrate
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
 from archnest.terminals import Terminals
+from archnest.turns import Turns
 from archnest.vitals import Vitals
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ def make_app(config: Config) -> web.Application:
     app[keys.CONFIG] = config
     app[keys.AGENT_VERSION] = agent_version()
     app[keys.STREAMS] = Streams()
+    app[keys.SENDING] = Turns(BATCHES_A_ROUND)
     app[keys.BODIES], app[keys.REPORT_BODIES] = Bodies(HELD_BYTES), Bodies(HELD_OF_REPORTS_BYTES)
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
@@ -100,6 +103,7 @@ def make_control_app(app: web.Application) -> web.Application:
     control[keys.GATE] = app[keys.GATE]
     control[keys.AUDIT] = app[keys.AUDIT]
     control[keys.BODIES] = app[keys.BODIES]
+    control[keys.SENDING] = app[keys.SENDING]
     mine = [route for route in ROUTES if route.path in COMMAND_PATHS]
     control.add_routes([route.as_aiohttp("/", local=True) for route in mine])
     return control

@@ -20,6 +20,7 @@ from archnest.store.database import Database
 from archnest.store.readiness import Readiness
 from archnest.streams import Streams
 from archnest.terminals import Terminals
+from archnest.turns import Turns
 from archnest.vitals import Vitals
 
 CONFIG = web.AppKey("CONFIG", Config)
@@ -32,6 +33,8 @@ AUDIT = web.AppKey("AUDIT", Audit)
 BODIES = web.AppKey("BODIES", Bodies)
 REPORT_BODIES = web.AppKey("REPORT_BODIES", Bodies)
 """Those of agents apart from all others, which anyone may send."""
+SENDING = web.AppKey("SENDING", Turns)
+"""Taken before a part of a long answer is sent."""
 INGEST = web.AppKey("INGEST", Ingest)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 AGENT_TOKENS = web.AppKey("AGENT_TOKENS", AgentTokens)

@@ -162,7 +162,11 @@ async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.Monke
     stalled.pause_writing()
     await until(lambda: transport.abort.called)
     assert not taken.abort.called
-    for one in (slow, stalled):
+    closed, rest = connected()
+    rest.get_write_buffer_size.return_value = 1
+    closed.force_close()
+    await until(lambda: rest.abort.called)
+    for one in (slow, stalled, closed):
         one.connection_lost(None)
 
 

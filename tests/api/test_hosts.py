@@ -1,6 +1,5 @@
 """The feed that pages poll."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from aiohttp import ClientResponse
 from yarl import URL
 
-from archnest.api.endpoint import BATCH_BYTES
 from tests.conftest import Client
 from tests.factories import container, report
 
@@ -131,26 +129,6 @@ async def test_large_answers_are_compressed_for_those_who_take_it(
     assert zipped.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
     assert await zipped.json() == await plain.json()
-
-
-@pytest.mark.parametrize("accepted", ["gzip", "identity"])
-async def test_a_long_answer_comes_whole_in_pieces(
-    client: Client, admin: Headers, push: Push, accepted: str
-) -> None:
-    # Of random names, so that it is long when compressed, too.
-    names = [f"{name}-{secrets.token_hex(400)}" for name in "abc" for _ in range(300)]
-    for host_id in "abc":
-        shown = [container(name) for name in names if name.startswith(host_id)]
-        assert (await push(report(host_id, *shown))).status == 200
-    headers = {**admin, "Accept-Encoding": accepted}
-    response = await client.get("/api/containers", headers=headers)
-    assert int(response.headers["Content-Length"]) > BATCH_BYTES
-    told = (await response.json())["hosts"]
-    assert [one["name"] for host in told for one in host["containers"]] == names
-    head = await client.head("/api/containers", headers=headers)
-    assert (head.status, await head.read()) == (200, b"")
-    assert head.headers["Content-Length"] == response.headers["Content-Length"]
-    assert (await client.get("/healthz")).status == 200
 
 
 @pytest.mark.parametrize(

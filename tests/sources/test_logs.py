@@ -114,6 +114,18 @@ async def test_a_flood_waits_for_its_reader_and_hurts_nobody(
     await docker(engine, "kill", "talker")
 
 
+async def test_whoever_asks_for_the_head_alone_gets_no_log(
+    client: Client, admin: Headers, talk: Any, application: web.Application
+) -> None:
+    await talk(BOTH)
+    path = "/api/hosts/nas/containers/talker/logs?follow=1"
+    # What would come behind it would be taken for the next answer.
+    for _ in range(2):
+        response = await client.head(path, headers=admin)
+        assert (response.status, await response.read()) == (200, b"")
+        assert len(application[keys.STREAMS]) == 0
+
+
 async def test_a_session_that_ends_ends_its_stream(
     client: Client, admin: Headers, member: Headers, talk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,14 +5,12 @@ The function's annotations say everything: `body` is decoded into its struct,
 path comes from the path and any other `str | None` one from the query.
 """
 
-import asyncio
-import contextlib
 import inspect
 import logging
 import re
 import time
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -26,6 +24,7 @@ from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
 from archnest.api.client import Address, address_text, client_address
 from archnest.api.problems import problem_response, told
+from archnest.api.sending import BATCH_BYTES, send
 from archnest.auth.access import LOCAL_OPERATOR, Access, Gate
 from archnest.errors import Invalid, Problem, RevokedAgentToken
 from archnest.feed import Encoded
@@ -40,10 +39,6 @@ _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
 VARY = "Accept-Encoding, Authorization"
 """What decides what is answered, beside the address."""
-BATCH_BYTES = 262_144
-"""Of a long answer sent in one go: who never reads holds little more of the server's memory, and
-whoever else asks gets a turn.
-"""
 MAX_REMEMBERED_QUERY = 256
 """Characters of a query up to which it is kept in mind what it says."""
 
@@ -287,34 +282,11 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
     if packed is not None:
         headers["Content-Encoding"] = "gzip"
     pieces = answer.pieces if packed is None else packed
-    size = sum(map(len, pieces))
-    if size <= BATCH_BYTES:
+    if sum(map(len, pieces)) <= BATCH_BYTES:
         return web.Response(body=b"".join(pieces), status=status, headers=headers)
     response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = size
-    await response.prepare(request)
-    if request.method != "HEAD":
-        # Nobody is to be told that a reader has left.
-        with contextlib.suppress(ConnectionError):
-            for batch in _batches(pieces):
-                await response.write(batch)
-                await asyncio.sleep(0)
+    await send(request, response, pieces)
     return response
-
-
-def _batches(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, about BATCH_BYTES at a time."""
-    batch: list[memoryview] = []
-    size = 0
-    for piece in pieces:
-        for start in range(0, len(piece), BATCH_BYTES):
-            batch.append(memoryview(piece)[start : start + BATCH_BYTES])
-            size += len(batch[-1])
-            if size >= BATCH_BYTES:
-                yield b"".join(batch)
-                batch, size = [], 0
-    if batch:
-        yield b"".join(batch)
 
 
 def accepts_gzip(request: web.Request) -> bool:

@@ -33,8 +33,8 @@ REPORTS_A_ROUND = 8
 """Each takes a tenth of a millisecond until it waits for its turn to be read."""
 FRUGAL_S = 0.002
 STALLED_S = 60.0
-"""A client that has not taken by then what was written is gone: of a long answer that is a
-quarter of a megabyte.
+"""A client that has not taken by then what was written, a quarter of a megabyte of a long answer,
+is gone.
 """
 
 
@@ -187,7 +187,7 @@ class FairConnection(RequestHandler):
     def pause_writing(self) -> None:
         """Wait for the client to take what was written, but not for ever."""
         super().pause_writing()
-        self._stalled = self._loop.call_later(STALLED_S, self._give_up)
+        self._begin_stall()
 
     def resume_writing(self) -> None:
         """Go on writing."""
@@ -206,14 +206,20 @@ class FairConnection(RequestHandler):
             waiter.set_result(None)
         super().connection_lost(exc)
 
+    def force_close(self) -> None:
+        """Close it when the client has taken the rest, or does not."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self._begin_stall()
+        super().force_close()
+
+    def _begin_stall(self) -> None:
+        if self._stalled is None and self.transport is not None:
+            self._stalled = self._loop.call_later(STALLED_S, self.transport.abort)
+
     def _end_stall(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
-
-    def _give_up(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
 
     def set_parser(
         self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None

@@ -50,6 +50,8 @@ async def read_logs(
         writer = _Text(container.name or container.id, with_times=_flag("timestamps", timestamps))
     elif format not in (None, "json"):
         raise Invalid("format: json or text is expected")
+    if request.method == "HEAD":
+        return Streamed[LogLine](headers=writer.headers)
     with request.app[keys.STREAMS].one(identity.username):
         async with logs.opened(target, container.id, query) as batches:
             response = Streamed[LogLine](headers=writer.headers)

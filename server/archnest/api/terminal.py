@@ -58,7 +58,11 @@ async def open_terminal(request: web.Request) -> web.StreamResponse:
             compress=False,
             timeout=CLOSE_S,
         )
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            # Whoever has left already gets any answer.
+            return web.Response()
         talk = asyncio.create_task(_talk(request, ws, terminals))
         stop = asyncio.create_task(terminals.stopping.wait())
         try:
