@@ -10,7 +10,7 @@ from tests.web.site import CHROMIUM, CHROMIUM_ARGS, Site, Watch, enter
 
 DESKTOP = {"width": 1440, "height": 900}
 # A machine that also runs an engine for the test may be slow; the page need not be.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 360, "height": 740}
 
