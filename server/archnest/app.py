@@ -103,7 +103,6 @@ def make_control_app(app: web.Application) -> web.Application:
     control[keys.GATE] = app[keys.GATE]
     control[keys.AUDIT] = app[keys.AUDIT]
     control[keys.BODIES] = app[keys.BODIES]
-    control[keys.SENDING] = app[keys.SENDING]
     mine = [route for route in ROUTES if route.path in COMMAND_PATHS]
     control.add_routes([route.as_aiohttp("/", local=True) for route in mine])
     return control

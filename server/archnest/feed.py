@@ -46,9 +46,9 @@ class Encoded(Generic[T]):
 
     async def compressed(self) -> Sequence[bytes] | None:
         """The same as gzip, or None where that gains nothing."""
-        if sum(map(len, self.pieces)) < MIN_COMPRESSED_BYTES:
-            return None
         if self._compressing is None:
+            if sum(map(len, self.pieces)) < MIN_COMPRESSED_BYTES:
+                return None
             self._compressing = asyncio.create_task(self._compressed())
         return await asyncio.shield(self._compressing)
 

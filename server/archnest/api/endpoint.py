@@ -282,9 +282,11 @@ async def _respond(request: web.Request, answer: Any, status: int) -> web.Stream
     if packed is not None:
         headers["Content-Encoding"] = "gzip"
     pieces = answer.pieces if packed is None else packed
-    if sum(map(len, pieces)) <= BATCH_BYTES:
+    size = sum(map(len, pieces))
+    if size <= BATCH_BYTES:
         return web.Response(body=b"".join(pieces), status=status, headers=headers)
     response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = size
     await send(request, response, pieces)
     return response
 
@@ -294,13 +296,11 @@ def accepts_gzip(request: web.Request) -> bool:
     for part in request.headers.get("Accept-Encoding", "").lower().split(","):
         coding, *parameters = part.split(";")
         if coding.strip() == "gzip":
-            weights = [value for name, _, value in map(_parted, parameters) if name.strip() == "q"]
-            return not weights or weights[0].strip().strip("0.") != ""
+            for name, _, value in (one.partition("=") for one in parameters):
+                if name.strip() == "q":
+                    return value.strip().strip("0.") != ""
+            return True
     return False
-
-
-def _parted(parameter: str) -> tuple[str, str, str]:
-    return parameter.partition("=")
 
 
 def matches_etag(request: web.Request, etag: str) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from aiohttp import web
 
@@ -20,12 +20,11 @@ for minutes, and then all at once.
 """
 
 
-async def send(request: web.Request, response: web.StreamResponse, pieces: Sequence[bytes]) -> None:
-    """Answer with these pieces one behind the other, as fast as the client takes them.
+async def send(request: web.Request, response: web.StreamResponse, pieces: Iterable[bytes]) -> None:
+    """Answer with these pieces, whose length is told, as fast as the client takes them.
 
     One that leaves meanwhile is nobody's failure.
     """
-    response.content_length = sum(map(len, pieces))
     with contextlib.suppress(ConnectionError):
         await response.prepare(request)
         if request.method == "HEAD":
@@ -40,7 +39,7 @@ async def send(request: web.Request, response: web.StreamResponse, pieces: Seque
 def _keep_little(request: web.Request) -> None:
     sock = request.transport and request.transport.get_extra_info("socket")
     if sock:
-        # It is no TCP on the control socket.
+        # It may be closed already.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 

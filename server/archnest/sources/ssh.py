@@ -58,7 +58,7 @@ class SshConnector(SSHConnector, _OnLoop):
             await super().close()
         finally:
             # One cancellation may be followed by others.
-            await asyncio.shield(asyncio.create_task(asyncio.to_thread(folder.cleanup)))
+            await asyncio.shield(asyncio.to_thread(folder.cleanup))
 
 
 class _Kept:
@@ -107,7 +107,7 @@ async def ssh_connector(address: str, key_file: str | None, host_key: str | None
         return await asyncio.shield(making)
     except asyncio.CancelledError:
         # Nobody else would close what the thread makes.
-        await asyncio.shield(asyncio.create_task(_close_once_made(making)))
+        await asyncio.shield(_close_once_made(making))
         raise
 
 
