@@ -14,7 +14,8 @@ MAX_WORKERS = 16
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # Below those from which Linux takes one for each connection that goes out, and of
 # those that workers of the tests do not share: others could take it before its server does.
-_own = range(10_000 + _worker % MAX_WORKERS, 20_000, MAX_WORKERS)
+# Above 10080, the last one that Chromium refuses to open (net::ERR_UNSAFE_PORT).
+_own = range(11_000 + _worker % MAX_WORKERS, 20_000, MAX_WORKERS)
 _first = random.randrange(len(_own))
 _ports = itertools.cycle([*_own[_first:], *_own[:_first]])
 
