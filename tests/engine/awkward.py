@@ -22,6 +22,10 @@ MULTI_LINE = "first line\nsecond=line\n\n  last\ttab"
 
 ALONE = ["--network", "none"]
 SLEEP = ["sleep", "100000"]
+FLOOD = "while :; do yes 'a line of a log that floods' | head -n 2000; sleep 0.1; done"
+"""As much as the server hands on of a log. `yes` alone would take a core and write 20 MB a
+second, which the tests beside it wait for.
+"""
 
 
 def free_range(count: int) -> int:

@@ -12,14 +12,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.engine.awkward import ALONE, IMAGE
+from tests.engine.awkward import ALONE, FLOOD, IMAGE
 from tests.engine.dockerd import Engine
 from tests.factories import AGENT_TOKEN, bearer
 from tests.faults.suffering import Server
 from tests.running import until
 
 TICK = "while :; do echo tick; sleep 0.1; done"
-FLOOD = "yes 0123456789012345678901234567890123456789"
 ENDS_WITHIN_S = 8
 
 

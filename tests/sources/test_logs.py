@@ -3,15 +3,16 @@
 import asyncio
 import json
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, web
 
 from archnest import keys
+from archnest.sources.loglines import LogLine, LogLines
 from tests.conftest import Client, slug
-from tests.engine.awkward import ALONE, IMAGE, SLEEP
+from tests.engine.awkward import ALONE, FLOOD, IMAGE, SLEEP
 from tests.engine.dockerd import Engine
 from tests.factories import container, report
 from tests.sources.test_live import add, docker, host, named, until
@@ -94,17 +95,40 @@ async def test_following_goes_on_until_the_container_stops(
 
 
 async def test_a_flood_waits_for_its_reader_and_hurts_nobody(
-    client: Client, admin: Headers, talk: Any, application: web.Application, engine: Engine
+    client: Client,
+    admin: Headers,
+    talk: Any,
+    application: web.Application,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await talk("yes flooding the log with a line of some length")
+    taken = 0
+
+    class Counted(LogLines):
+        def feed(self, data: bytes) -> Iterator[LogLine]:
+            nonlocal taken
+            taken += len(data)
+            return super().feed(data)
+
+    monkeypatch.setattr("archnest.sources.logs.LogLines", Counted)
+    await talk(FLOOD)
     response = await logs(client, admin, "?follow=1&tail=all")
     for _ in range(20_000):
         await response.content.readline()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(20):  # it is not read now, and fills only what is bounded
-        assert (await client.get("/api/hosts", headers=admin)).status == 200
-        await asyncio.sleep(0.1)
+
+    async def is_waited_for() -> bool:
+        then = taken
+        for _ in range(20):  # others are answered meanwhile
+            assert (await client.get("/api/hosts", headers=admin)).status == 200
+            await asyncio.sleep(0.1)
+        return taken == then
+
+    await until(is_waited_for)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+    then = taken
+    while taken == then:
+        await response.content.readline()
     response.close()
 
     async def is_let_go() -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.engine.awkward import ALONE, IMAGE
+from tests.engine.awkward import ALONE, FLOOD, IMAGE
 from tests.engine.dockerd import Engine
 from tests.factories import container
 from tests.web.site import Site
@@ -71,9 +71,9 @@ def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk:
 def test_a_flood_leaves_the_page_alive_and_bounded(
     admin_page: Page, site: Site, talk: Talk
 ) -> None:
-    talk("yes a line of a flooding log")
+    talk(FLOOD)
     page = opened(admin_page, site)
-    expect(page.get_by_text("older ones went")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("older ones went")).to_be_visible(timeout=120_000)
     assert page.locator(".log-line").count() <= 5400
     # A press of a key is answered while it floods.
     page.get_by_role("tab", name="Containers").click()
