@@ -142,6 +142,11 @@ export class Table {
     this.soon = setTimeout(() => this.draw(), SOON_MS);
   }
 
+  /** What rows tell has changed, though their lines have not: the next draw brings all up to date. */
+  renew() {
+    for (const row of [...this.shown.values(), ...this.spare]) row.line = null;
+  }
+
   /** Put the rows in view, and only those, where they belong. @param {number} beyond how many rows more on either side */
   draw(beyond = this.beyond) {
     const { height, above } = this;

@@ -191,7 +191,7 @@ export function mark() {
 /** @param {HTMLElement} panel @param {(hash: string) => void} readdress */
 export function mount(panel, readdress) {
   const view = new ContainersView(panel, readdress);
-  const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => view.update())];
+  const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => { view.table.renew(); view.update(); })];
   const ticking = setInterval(() => view.hosts.drawNote(), 5000);
   // Where one leaves for is reached by Back with what was looked for.
   panel.addEventListener("click", () => view.readdress(view.address()), true);
