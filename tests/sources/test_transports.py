@@ -214,6 +214,21 @@ async def test_an_ssh_connection_that_is_given_up_and_then_fails_stays_given_up(
             pass
 
 
+async def test_an_ssh_connection_that_is_closed_while_it_is_used_is_no_error(sshd: Sshd) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    known = {"key_file": sshd.key_file, "host_key": await shown_host_key(sshd.address)}
+    for hundredths in range(10):
+        async with connected(Target("docker-ssh", sshd.address, **known)) as client:
+            asking = [asyncio.create_task(client.get("events")) for _ in range(3)]
+            await asyncio.sleep(hundredths / 100)
+            for one in asking:
+                one.cancel()
+            await asyncio.wait(asking)
+    await asyncio.sleep(0.5)
+    assert told == []
+
+
 def test_only_plain_tcp_beyond_this_machine_is_warned_of() -> None:
     assert Target("docker-tcp", "nas.lan:2375").warning
     assert Target("docker-tcp", "nas.lan:2376", ca_file="/ca.pem").warning is None

@@ -51,6 +51,17 @@ class SshConnector(SSHConnector, _OnLoop):
     def _clean_environment(self) -> dict[str, str]:
         return {}  # aiodocker would send the server's own, secrets included
 
+    async def _handle_docker_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        # Cancelled, aiodocker's leaves the writer open, and asyncio, until Python 3.12, logs it
+        # as an error of its own.
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await super()._handle_docker_connection(reader, writer)
+        finally:
+            writer.close()
+
     async def close(self) -> None:  # type: ignore[override]
         """Close the connection; the socket's folder is removed in a thread."""
         folder, self._temp_dir = self._temp_dir, _Kept()  # type: ignore[assignment]
