@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.factories import ADMIN, AGENT_TOKEN, MEMBER, report
 from tests.ports import free_port, wait_until_listening
@@ -116,7 +116,7 @@ class Site:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
     @property
@@ -166,7 +166,7 @@ def sign_in(
     page.get_by_label("Password").fill(account[1])
     page.get_by_label("Stay signed in on this device").set_checked(stay)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def enter(page: Page, site: Site, path: str = "/") -> None:
@@ -180,7 +180,7 @@ def enter(page: Page, site: Site, path: str = "/") -> None:
     stored = json.dumps(json.dumps(session))
     page.add_init_script(f"sessionStorage['archnest.session'] ??= {stored}")
     page.goto(site.url + path)
-    page.get_by_role("button", name="Sign out").wait_for()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def row_of(page: Page, name: str) -> Any:
