@@ -245,6 +245,17 @@ def test_the_env_file_is_read_and_the_environment_wins(
     assert [one["hostId"] for one in reports] == ["from-file", "from-environment"]
 
 
+@pytest.mark.parametrize(("sent", "code"), [("TERM", 143), ("INT", 130)])
+def test_a_signal_leaves_nothing_behind_however_early_it_comes(
+    environ: dict[str, str], tmp_path: Path, sent: str, code: int
+) -> None:
+    making = tmp_path / "bin" / "mktemp"
+    making.write_text(f'#!/bin/sh\n{shutil.which("mktemp")} "$@"\nkill -{sent} $PPID\n')
+    making.chmod(0o755)
+    assert run(environ=environ).returncode == code
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_the_loop_repeats_and_ends_at_once(
     server: Server, environ: dict[str, str], tmp_path: Path, sent: signal.Signals
