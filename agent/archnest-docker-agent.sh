@@ -531,27 +531,16 @@ reason() {
   printable "$said"
 }
 
-tidy() {
-  [[ -z "$work" ]] || rm -rf "$work"
-}
-
-# leave CODE: end on a signal. It may come when the shell is ending already,
-# and what was to be done at its end is not begun anew then.
-leave() {
-  kill "$child" 2>/dev/null || :
-  tidy
-  exit "$1"
-}
-
 # make_workspace: a private folder that goes when this shell ends.
 make_workspace() {
   local folder="${TMPDIR:-/tmp}"
   # In memory what is gathered costs less, and secrets reach no disk.
   [[ -n "${TMPDIR:-}" || ! -d /dev/shm || ! -w /dev/shm ]] || folder=/dev/shm
   child='' work=''
-  trap tidy EXIT
-  trap 'leave 143' TERM HUP
-  trap 'leave 130' INT
+  trap 'rm -rf "$work"' EXIT
+  # A shell that is ending already does not begin that anew.
+  trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 143' TERM HUP
+  trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 130' INT
   work="$(mktemp -d "$folder/archnest-agent.XXXXXX")"
   ends_at=$((SECONDS + interval_s - 1))
   deadline="$ends_at"
