@@ -176,8 +176,9 @@ def test_without_storage_the_page_works_until_it_is_closed(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.parametrize("lost", ["**/parts/table.js", "**/app.js", "**/*.*s"])
 def test_a_part_of_the_page_that_does_not_arrive_is_asked_for_again_and_then_told(
-    site: Site, page: Page
+    site: Site, page: Page, lost: str
 ) -> None:
     tried: list[str] = []
 
@@ -185,11 +186,11 @@ def test_a_part_of_the_page_that_does_not_arrive_is_asked_for_again_and_then_tol
         tried.append(route.request.url)
         route.abort()
 
-    page.route("**/parts/table.js", lose)
+    page.route(lost, lose)
     page.goto(site.url)
     expect(page.get_by_role("alert")).to_contain_text("A part of the page did not arrive")
-    assert len(tried) == 4
-    page.unroute("**/parts/table.js")
+    assert max(tried.count(url) for url in tried) == 4
+    page.unroute(lost)
     page.get_by_role("button", name="Load it again").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 

@@ -6,12 +6,14 @@ dotfiles nor anything placed beside them later can be asked for.
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from archnest.api.endpoint import Route, accepts_gzip, matches_etag
+from archnest.api.policy import POLICY, page_policy
 from archnest.auth.access import Access
 
 TYPES = {
@@ -26,6 +28,7 @@ TYPES = {
     ".timer": "text/plain",
     ".example": "text/plain",
 }
+_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Asset:
 
     compressed: bytes
     content_type: str
+    headers: dict[str, str]
     etag: str
-    cache_control: str
 
 
 def asset_routes(web_dir: Path, agent_dir: Path) -> list[Route]:
@@ -63,24 +66,20 @@ def _is_public(relative: Path) -> bool:
 
 def _load(path: Path) -> Asset:
     body = path.read_bytes()
-    return Asset(
-        compressed=gzip.compress(body, compresslevel=9, mtime=0),
-        content_type=TYPES[path.suffix],
-        # Weak, for it names the compressed form, too.
-        etag=f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
-        # The HTML names the other files; an old copy of it must never live on.
-        cache_control="no-store" if path.suffix == ".html" else "no-cache",
-    )
+    # Weak, for it names the compressed form, too.
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if path.suffix == ".html":
+        # It names the other files; an old copy of it must never live on.
+        headers["Cache-Control"] = "no-store"
+        headers[POLICY] = page_policy(*_SCRIPT.findall(body))
+    return Asset(gzip.compress(body, compresslevel=9, mtime=0), TYPES[path.suffix], headers, etag)
 
 
 def _route(path: str, asset: Asset) -> Route:
     async def serve(request: web.Request) -> web.Response:
         """Give a file of the page."""
-        headers = {
-            "ETag": asset.etag,
-            "Cache-Control": asset.cache_control,
-            "Vary": "Accept-Encoding",
-        }
+        headers = dict(asset.headers)
         if matches_etag(request, asset.etag):
             return web.Response(status=304, headers=headers)
         body = asset.compressed

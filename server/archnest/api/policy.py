@@ -1,16 +1,14 @@
 """What every answer carries, whichever code made it: security headers, and its count."""
 
+import base64
+import hashlib
+
 from aiohttp import web
 from multidict import CIMultiDict
 
 from archnest import keys
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script';"
-    " trusted-types 'none'"
-)
+POLICY = "Content-Security-Policy"
 _ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -20,15 +18,25 @@ _ALL = {
 OF_PAGES = CIMultiDict(
     {
         **_ALL,
-        "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
 )
-OF_OTHERS = CIMultiDict(
-    {**_ALL, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
-)
+OF_OTHERS = CIMultiDict({**_ALL, POLICY: "default-src 'none'; frame-ancestors 'none'"})
 """Of what is no page; opened as one it may do nothing."""
+
+
+def page_policy(*scripts: bytes) -> str:
+    """What a page may do that holds these scripts: run them, by their hashes, and files."""
+    hashes = "".join(
+        f" 'sha256-{base64.b64encode(hashlib.sha256(one).digest()).decode()}'" for one in scripts
+    )
+    return (
+        f"default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:;"
+        " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
+        " form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script';"
+        " trusted-types 'none'"
+    )
 
 
 def secure(response: web.StreamResponse) -> None:
@@ -38,6 +46,8 @@ def secure(response: web.StreamResponse) -> None:
     if response.status != 304:
         is_page = headers.get("Content-Type", "").startswith("text/html")
         headers.update(OF_PAGES if is_page else OF_OTHERS)
+        if POLICY not in headers:
+            headers[POLICY] = page_policy()
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     headers.pop("Server", None)
