@@ -38,7 +38,6 @@ class Asset:
     compressed: bytes
     content_type: str
     headers: dict[str, str]
-    etag: str
 
 
 def asset_routes(web_dir: Path, agent_dir: Path) -> list[Route]:
@@ -66,21 +65,24 @@ def _is_public(relative: Path) -> bool:
 
 def _load(path: Path) -> Asset:
     body = path.read_bytes()
-    # Weak, for it names the compressed form, too.
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    headers = {
+        # Weak, for it names the compressed form, too.
+        "ETag": f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding",
+    }
     if path.suffix == ".html":
         # It names the other files; an old copy of it must never live on.
         headers["Cache-Control"] = "no-store"
         headers[POLICY] = page_policy(*_SCRIPT.findall(body))
-    return Asset(gzip.compress(body, compresslevel=9, mtime=0), TYPES[path.suffix], headers, etag)
+    return Asset(gzip.compress(body, compresslevel=9, mtime=0), TYPES[path.suffix], headers)
 
 
 def _route(path: str, asset: Asset) -> Route:
     async def serve(request: web.Request) -> web.Response:
         """Give a file of the page."""
         headers = dict(asset.headers)
-        if matches_etag(request, asset.etag):
+        if matches_etag(request, headers["ETag"]):
             return web.Response(status=304, headers=headers)
         body = asset.compressed
         if accepts_gzip(request):

@@ -44,10 +44,11 @@ def secure(response: web.StreamResponse) -> None:
     headers = response.headers
     # With 304 those of the answer that the client has go on to count (RFC 9110, 15.4.5).
     if response.status != 304:
-        is_page = headers.get("Content-Type", "").startswith("text/html")
-        headers.update(OF_PAGES if is_page else OF_OTHERS)
-        if POLICY not in headers:
-            headers[POLICY] = page_policy()
+        if headers.get("Content-Type", "").startswith("text/html"):
+            headers.update(OF_PAGES)
+            headers.setdefault(POLICY, page_policy())
+        else:
+            headers.update(OF_OTHERS)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     headers.pop("Server", None)
