@@ -39,8 +39,10 @@ readonly USAGE='usage: archnest-docker-agent.sh [--print | --loop SECONDS | --ch
 readonly MASKING='def secret: "[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo][Kk][Ee][Nn]|[Kk][Ee][Yy]"
   + "|[Pp][Rr][Ii][Vv][Aa][Tt][Ee]|[Cc][Rr][Ee][Dd][Ee][Nn][Tt][Ii][Aa][Ll]";
 def is_secret: test(secret);
+def after_port: "(?:[/?#\"\u0027 \\t\\r\\n\\f\\x0b]|\\z)";
 def mask_userinfo:
-  [match("^[^ \\t\\r\\n\\f\\x0b/?#:]*:(?![0-9]{1,5}(?:[/?#, \\t\\r\\n\\f\\x0b]|\\z))(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
+  [match("^(?!\\[[0-9A-Fa-f:.]*\\](?::[0-9]{1,5})?" + after_port + ")(?:[^ \\t\\r\\n\\f\\x0b/?#:]+:(?![0-9]{1,5}" + after_port
+    + ")|:)(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
   | if length == 0 then null else .[0].captures[0] end;
 def mask_urls: split("://") as $parts
   | reduce range(1; $parts | length) as $i ($parts[0];
@@ -48,9 +50,10 @@ def mask_urls: split("://") as $parts
       | (if $parts[$i - 1] | test("[A-Za-z0-9+.-]\\z") then $part | mask_userinfo else null end) as $found
       | . + "://" + (if $found == null then $part
           else $part[:$found.offset] + "********" + $part[$found.offset + $found.length:] end));
-def option: "(?<![^ \\t\\r\\n\\f\\x0b\u0027\"=,;(\\[{&|`])"
-  + "--?(?=[A-Z0-9_.-]*?(?:PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \\t\\r\\n]+(?!-))"
-  + "(?<value>(?:\u0027[^\u0027]*\u0027|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b\u0027\"\\\\])+|[\u0027\"](?:.|\\n)*)";
+def name: "--?(?=[A-Z0-9_.-]*?(?:PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL))[A-Z0-9][A-Z0-9_.-]*";
+def option: "(?<![^ \\t\\r\\n\\f\\x0b\u0027\"=,;(\\[{&|`])" + name
+  + "(?:=|[ \\t\\r\\n]+(?!--|-[^ \\t\\r\\n\\f\\x0b\u0027\"]{0,7}(?:[ \\t\\r\\n\\f\\x0b\u0027\"]|\\z)))"
+  + "(?<value>\\*{8}(?=[ \\t\\r\\n\\f\\x0b\u0027\"]|\\z)|(?:\u0027[^\u0027]*\u0027|\"(?:\\\\(?:.|\\n)|[^\"\\\\])*\"|\\\\(?:.|\\n)|[^ \\t\\r\\n\\f\\x0b\u0027\"\\\\])+|[\u0027\"](?:.|\\n)*)";
 def mask_options: . as $text
   | reduce ([match(option; "gi").captures[0]] | reverse[]) as $value ($text;
       .[:$value.offset] + "********" + .[$value.offset + $value.length:]);
@@ -80,10 +83,12 @@ def listed: if length > 1000 then .[:1000] else . end;
 def whole: if type == "number" and . >= 0 and . < 1e17 then floor else null end;
 def are_times: tojson | test("\\A\\[(?:\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})\",?)*\\]\\z");
 def time($sure): if type == "string" and (startswith("0001-01-01T") | not) and ($sure or ([.] | are_times)) then . else null end;
-def quoted: if test("\\A[A-Za-z0-9_@%+=:,./-]+\\z") then . else "\u0027" + (split("\u0027") | join("\u0027\\\u0027\u0027")) + "\u0027" end;
+def quoted: if test("\\A(?:[A-Za-z0-9_@%+=:,./-]|\\*{8})+\\z") then . else "\u0027" + (split("\u0027") | join("\u0027\\\u0027\u0027")) + "\u0027" end;
+def mask_argument: (if startswith("-") and is_secret then [match("\\A" + name + "=(?=.|\\n)"; "i").string] else [] end) as $option
+  | if $option == [] then mask_text | cut else $option[0] + "********" end;
 def words: if . == null then "" elif type == "string" then .
   elif tojson | test("\\A\\[(?:\"[A-Za-z0-9_@%+=:,./-]+\",?)*\\]\\z") then join(" ")
-  else map(tostring | quoted) | join(" ") end | mask_text | cut;
+  else map(tostring | mask_argument | quoted) | join(" ") end | mask_text | cut;
 def some: if . == "" then null else . end;
 def percent: if type == "number" then . elif type == "string" then (rtrimstr("%") | tonumber? // null) else null end
   | if . == null or . < 0 then null else . * 10000 | round / 10000 end;

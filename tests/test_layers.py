@@ -65,7 +65,7 @@ MAY_USE_AIOHTTP_WEB = {"api", "app", "keys", "demo_engine"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 # One command fetches the agent or its installer, so each is one file, its manual included.
-MAX_AGENT_LINES = 650
+MAX_AGENT_LINES = 700
 
 PYTHON = sorted(PACKAGE.rglob("*.py"))
 PAGE = sorted(path for path in WEB.rglob("*.js") if "vendor" not in path.parts)

@@ -20,21 +20,30 @@ _WORDS = "PASS|SECRET|TOKEN|KEY|PRIVATE|CREDENTIAL"
 _SECRET = re.compile(_WORDS, re.IGNORECASE | re.ASCII)
 
 # What follows "://": a user, a colon, then the password up to the last "@" of
-# the word, because passwords are often put in unescaped. A number that ends
-# the authority is a port, as in http://host:8080/@scope.
+# the word, because passwords are often put in unescaped. Behind a name a number
+# that ends the authority is a port, as in http://host:8080/@scope, and what
+# stands in brackets an IPv6 address.
+_AFTER_PORT = r"""(?:[/?#"' \t\r\n\f\v]|\Z)"""
 _USERINFO = re.compile(
-    r"([^ \t\r\n\f\v/?#:]*:)(?![0-9]{1,5}(?:[/?#, \t\r\n\f\v]|\Z))[^ \t\r\n\f\v]+@"
+    rf"(?!\[[0-9A-F:.]*\](?::[0-9]{{1,5}})?{_AFTER_PORT})"
+    rf"((?:[^ \t\r\n\f\v/?#:]+:(?![0-9]{{1,5}}{_AFTER_PORT})|:))[^ \t\r\n\f\v]+@",
+    re.IGNORECASE | re.ASCII,
 )
 _SCHEME_END = re.compile(r"[A-Za-z0-9+.-]\Z")
 
 # An option with a secret name and its value: one shell word, so that quotes
 # inside it count. A quote that opens it and is never closed takes all the rest.
+# Another option is no value, but what begins with one hyphen and is longer than
+# such are is one; behind a mask a quote ends what the option stands in.
+_NAME = rf"--?(?=[A-Z0-9_.-]*?(?:{_WORDS}))[A-Z0-9][A-Z0-9_.-]*"
+_NO_VALUE = r"""--|-[^ \t\r\n\f\v'"]{0,7}(?:[ \t\r\n\f\v'"]|\Z)"""
 _OPTION = re.compile(
     r"""(?<![^ \t\r\n\f\v'"=,;(\[{&|`])"""
-    rf"""(--?(?=[A-Z0-9_.-]*?(?:{_WORDS}))[A-Z0-9][A-Z0-9_.-]*(?:=|[ \t\r\n]+(?!-)))"""
-    r"""(?:(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n\f\v'"\\])+|['"].*)""",
+    rf"""({_NAME}(?:=|[ \t\r\n]+(?!{_NO_VALUE})))(?:\*{{8}}(?=[ \t\r\n\f\v'"]|\Z)|"""
+    r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n\f\v'"\\])+|['"].*)""",
     re.DOTALL | re.IGNORECASE | re.ASCII,
 )
+_OPTION_ARGUMENT = re.compile(rf"({_NAME}=).+", re.DOTALL | re.IGNORECASE | re.ASCII)
 
 
 # A cheap look before the search above: an option begins a word. It begins with the
@@ -61,6 +70,12 @@ def mask_text(text: str) -> str:
         text = _OPTION.sub(rf"\g<1>{MASK}", text)
     # As long as a text may be, as the agent cuts: a mask may be longer than what it replaces.
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def mask_argument(text: str) -> str:
+    """The same of one argument by itself: the value of an option goes to its end."""
+    option = _OPTION_ARGUMENT.fullmatch(text)
+    return option[1] + MASK if option else mask_text(text)
 
 
 def mask_value(key: str, value: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
-from archnest.masking import mask_text, mask_value
+from archnest.masking import mask_argument, mask_text, mask_value
 from archnest.model.limits import MAX_ITEMS, MAX_TEXT, Count, ExitCode, Text
 from archnest.model.report import Container, Engine, EnvEntry, Mount, Network, Port, Stats
 
@@ -21,7 +21,7 @@ MAX_MASKED = 2 * MAX_TEXT
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+_PLAIN_WORD = re.compile(r"(?:[A-Za-z0-9_@%+=:,./-]|\*{8})+")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 Id = Annotated[Text, Meta(min_length=1)]
@@ -267,11 +267,13 @@ def _masked(key: str, value: str) -> str:
 
 
 def _words(words: Words) -> str:
-    text = words if isinstance(words, str) else " ".join(_quoted(word) for word in words or [])
+    """As a shell would need them; each is masked before it is quoted."""
+    text = words if isinstance(words, str) else " ".join(map(_quoted, words or []))
     return _cut(mask_text(text[:MAX_MASKED]))
 
 
-def _quoted(word: str) -> str:
+def _quoted(argument: str) -> str:
+    word = mask_argument(argument[:MAX_MASKED])
     if _PLAIN_WORD.fullmatch(word):
         return word
     return "'" + word.replace("'", "'\\''") + "'"
