@@ -92,7 +92,7 @@ const ANY_ADDRESS = new Set(["", "0.0.0.0", "::"]);
 
 /** "8080→80", "127.0.0.1:8080→80/udp", "80" when unpublished. @param {import("./types.js").Port} port */
 export function portText(port) {
-  const inner = port.proto === "tcp" ? `${port.containerPort}` : `${port.containerPort}/${port.proto}`;
+  const inner = (port.proto ?? "tcp") === "tcp" ? `${port.containerPort}` : `${port.containerPort}/${port.proto}`;
   if (port.hostPort == null) return inner;
   const address = port.hostIp ?? "";
   if (ANY_ADDRESS.has(address)) return `${port.hostPort}→${inner}`;

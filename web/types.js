@@ -4,7 +4,7 @@
  *
  * @typedef {object} Port
  * @property {number} containerPort
- * @property {string} proto
+ * @property {string | null} [proto]
  * @property {string | null} [hostIp]
  * @property {number | null} [hostPort]
  *
@@ -68,8 +68,8 @@
  *
  * @typedef {object} DetailFields
  * @property {string | null} [imageId]
- * @property {{type: string, source?: string | null, destination: string, rw?: boolean | null}[] | null} [mounts]
- * @property {{key: string, value: string}[] | null} [env]
+ * @property {{type?: string | null, source?: string | null, destination: string, rw?: boolean | null}[] | null} [mounts]
+ * @property {{key: string, value?: string | null}[] | null} [env]
  * @property {string | null} [entrypoint]
  * @property {string | null} [command]
  *

@@ -94,7 +94,7 @@ class DemoContainer:
             health=health if self.service.port else "none",
             ports=self._ports(running),
             networks=[Network(f"{self.project}_default", self._address() if running else None)],
-            mounts=[Mount("volume", "/data", f"{self.project}_{self.service.name}", True)],
+            mounts=[self._volume()],
             env=[EnvEntry("TZ", "Europe/Berlin"), EnvEntry("DB_PASSWORD", "made-up")],
             entrypoint="/docker-entrypoint.sh",
             command=self.service.name,
@@ -102,11 +102,15 @@ class DemoContainer:
             stats=self._stats() if running else None,
         )
 
+    def _volume(self) -> Mount:
+        name = f"{self.project}_{self.service.name}"
+        return Mount(type="volume", destination="/data", source=name, rw=True)
+
     def _ports(self, running: bool) -> list[Port]:
         if self.service.port is None:
             return []
         if not running or self.fate == "fleeting":
-            return [Port(self.service.port)]
+            return [Port(self.service.port, "tcp")]
         published = 8000 + int(self._hex("port")[:4], 16) % 2000
         return [Port(self.service.port, "tcp", ip, published) for ip in ("0.0.0.0", "::")]
 

@@ -95,7 +95,7 @@ def mask_container(container: Container) -> Container:
     Gives back the same object when there was none.
     """
     env, labels = container.env or [], container.labels or {}
-    values = [*[one.value for one in env], *labels.values()]
+    values = [*[one.value or "" for one in env], *labels.values()]
     if _is_masked("\n".join([*[one.key for one in env], *labels]), values) and not _may_mask(
         "\n".join([*values, container.entrypoint or "", container.command or ""])
     ):
@@ -128,7 +128,7 @@ def _may_mask(text: str) -> bool:
 def _masked(container: Container) -> Container:
     changed: dict[str, object] = {}
     if container.env:
-        env = [EnvEntry(one.key, mask_value(one.key, one.value)) for one in container.env]
+        env = [_masked_entry(one) for one in container.env]
         if env != container.env:
             changed["env"] = env
     if container.labels:
@@ -140,6 +140,10 @@ def _masked(container: Container) -> Container:
         if text and (masked := mask_text(text)) != text:
             changed[name] = masked
     return replace(container, **changed) if changed else container
+
+
+def _masked_entry(entry: EnvEntry) -> EnvEntry:
+    return entry if entry.value is None else EnvEntry(entry.key, mask_value(entry.key, entry.value))
 
 
 def _mask_urls(text: str) -> str:

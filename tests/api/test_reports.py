@@ -163,6 +163,29 @@ async def test_a_broken_gzip_body_is_400(client: Client, body: bytes) -> None:
 PORT = {"containerPort": 80, "proto": "tcp"}
 
 
+async def test_what_a_port_a_mount_or_a_variable_does_not_tell_is_null(
+    push: Push, client: Client, member: dict[str, str]
+) -> None:
+    told = {
+        "ports": [{"containerPort": 80, "proto": None}, {"containerPort": 81}],
+        "networks": [{"name": "bridge", "ip": None}],
+        "mounts": [{"destination": "/a", "type": None, "source": None, "rw": None}],
+        "env": [{"key": "A_TOKEN", "value": None}, {"key": "B"}],
+    }
+    assert (await push(report("a", container(**told)))).status == 200
+    response = await client.get("/api/agents/docker/hosts/a/containers", headers=member)
+    (shown,) = (await response.json())["containers"]
+    assert {name: shown[name] for name in told} == {
+        "ports": [
+            {"containerPort": number, "proto": None, "hostIp": None, "hostPort": None}
+            for number in (80, 81)
+        ],
+        "networks": [{"name": "bridge", "ip": None}],
+        "mounts": [{"type": None, "destination": "/a", "source": None, "rw": None}],
+        "env": [{"key": "A_TOKEN", "value": None}, {"key": "B", "value": None}],
+    }
+
+
 @pytest.mark.parametrize(
     ("document", "field"),
     [

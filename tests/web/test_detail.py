@@ -110,6 +110,23 @@ def test_what_is_not_reported_says_so_and_what_is_empty_says_none(
         expect(panel.locator(".card").filter(has=heading).locator(".none")).to_have_text("none")
 
 
+def test_what_a_port_a_mount_or_a_variable_does_not_tell_is_not_made_up(
+    admin_page: Page, site: Site
+) -> None:
+    port = {"hostIp": "0.0.0.0", "hostPort": 8080, "containerPort": 80, "proto": None}
+    shown = container(
+        "web", ports=[port], mounts=[{"destination": "/data"}], env=[{"key": "TZ"}], labels={}
+    )
+    open_tab(admin_page, site, shown)
+    for title, cells in {
+        "Ports": ["80", "0.0.0.0", "8080", "8080→80"],
+        "Mounts": ["—", "—", "/data", "—"],
+        "Environment": ["TZ", "—"],
+    }.items():
+        row = section(admin_page, title).locator("tbody tr").first
+        expect(row.locator("td")).to_have_text(cells)
+
+
 def test_a_stopped_container_shows_its_exit_code_and_no_stats(admin_page: Page, site: Site) -> None:
     ended = {"state": "exited", "exitCode": 137, "stats": None, "health": "none"}
     shown = container("web", **ended, finishedAt="2026-06-20T17:00:00Z")

@@ -29,7 +29,7 @@ export function described(container) {
     ["Entrypoint", word(container.entrypoint)], ["Command", word(container.command)],
     ...(ports ?? []).map((port) => [`Port ${portText(port)}`, port.hostIp || "any address"]),
     ...(networks ?? []).map(({ name, ip }) => [`Network ${name}`, ip || "no address"]),
-    ...(mounts ?? []).map(({ type, source, destination, rw }) => [`Mount ${destination}`, `${type} ${source || "—"}${rw === false ? ", read only" : ""}`]),
+    ...(mounts ?? []).map(({ type, source, destination, rw }) => [`Mount ${destination}`, `${type ?? "—"} ${source || "—"}${rw === false ? ", read only" : ""}`]),
     ...(env ?? []).map(({ key, value }) => [`Environment ${key}`, word(value)]),
     ...Object.entries(labels ?? {}).map(([key, value]) => [`Label ${key}`, word(value)]),
   ]);

@@ -95,7 +95,7 @@ function portsSection({ container, host }, marks) {
     const link = portLink(port, host);
     const text = foreign(portText(port));
     return [
-      `${port.containerPort}/${port.proto}`,
+      port.proto == null ? String(port.containerPort) : `${port.containerPort}/${port.proto}`,
       port.hostPort == null ? "not published" : foreign(`${port.hostIp || "any address"}`),
       port.hostPort == null ? "—" : String(port.hostPort),
       link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, text) : text,
@@ -113,7 +113,7 @@ function networksSection({ container }, marks) {
 /** @param {Detail} detail @param {Marks} marks */
 function mountsSection({ container }, marks) {
   const rows = container.mounts?.map(({ type, source, destination, rw }) => [
-    foreign(type), h("code", {}, foreign(source || "—")), h("code", {}, foreign(destination)),
+    foreign(type ?? "—"), h("code", {}, foreign(source || "—")), h("code", {}, foreign(destination)),
     rw == null ? "—" : rw ? "read and write" : "read only",
   ]);
   return section("Mounts", listing("Mounts", ["Type", "Source", "Destination", "Access"], rows ?? null, container.mounts?.map(({ destination }) => marks(`Mount ${destination}`))));
@@ -136,7 +136,7 @@ export function sections(detail, standing, marks, queries) {
   return [
     overview(detail, standing, marks), stateSection(detail, standing, marks), statsSection(detail), portsSection(detail, marks),
     networksSection(detail, marks), mountsSection(detail, marks),
-    section("Environment", filtered("Environment", env?.map(({ key, value }) => [key, value]) ?? null, (key) => marks(`Environment ${key}`), queries.env, (query) => { queries.env = query; })),
+    section("Environment", filtered("Environment", env?.map(({ key, value }) => [key, value ?? "—"]) ?? null, (key) => marks(`Environment ${key}`), queries.env, (query) => { queries.env = query; })),
     section("Labels", filtered("Labels", labels ? Object.entries(labels) : null, (key) => marks(`Label ${key}`), queries.labels, (query) => { queries.labels = query; })),
     commandSection(detail, marks),
   ];

@@ -22,7 +22,7 @@ function firstWord(words) {
 function publish({ hostIp, hostPort, containerPort, proto }) {
   const any = !hostIp || hostIp === "0.0.0.0" || hostIp === "::";
   const address = any ? "" : `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:`;
-  return `${address}${hostPort}:${containerPort}${proto === "tcp" ? "" : `/${proto}`}`;
+  return `${address}${hostPort}:${containerPort}${(proto ?? "tcp") === "tcp" ? "" : `/${proto}`}`;
 }
 
 /** @param {NonNullable<Container["mounts"]>[number]} mount */
@@ -31,9 +31,9 @@ function mounted({ type, source, destination, rw }) {
   return ["-v", `${source ? `${source}:` : ""}${destination}${rw === false ? ":ro" : ""}`];
 }
 
-/** A masked value is left to the shell that runs it, which hands over its own. @param {{key: string, value: string}} entry */
+/** A masked value is left to the shell that runs it, which hands over its own. @param {NonNullable<Container["env"]>[number]} entry */
 function environment({ key, value }) {
-  return ["-e", value === MASK ? key : `${key}=${value}`];
+  return ["-e", value == null || value === MASK ? key : `${key}=${value}`];
 }
 
 /**

@@ -12,7 +12,7 @@ const NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
  * @param {import("../types.js").Port} port @param {import("../types.js").Host} host
  */
 export function portLink(port, host) {
-  if (port.hostPort == null || port.proto !== "tcp" || port.hostPort < 1 || port.hostPort > 65535) return null;
+  if (port.hostPort == null || (port.proto ?? "tcp") !== "tcp" || port.hostPort < 1 || port.hostPort > 65535) return null;
   const bound = port.hostIp ?? "";
   if (LOCAL.test(bound)) return null;
   const any = bound === "" || bound === "0.0.0.0" || bound === "::";

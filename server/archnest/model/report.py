@@ -28,7 +28,7 @@ class Port(Struct, rename="camel", frozen=True, gc=False):
     """One binding of one container port; unpublished ones have no host side."""
 
     container_port: Count
-    proto: Text = "tcp"
+    proto: Text | None = None
     host_ip: Text | None = None
     host_port: Count | None = None
 
@@ -40,10 +40,10 @@ class Network(Struct, rename="camel", frozen=True, gc=False):
     ip: Text | None = None
 
 
-class Mount(Struct, rename="camel", frozen=True, gc=False):
+class Mount(Struct, rename="camel", frozen=True, gc=False, kw_only=True):
     """One bind, volume or tmpfs mount."""
 
-    type: Text
+    type: Text | None = None
     destination: Text
     source: Text | None = None
     rw: bool | None = None
@@ -53,7 +53,7 @@ class EnvEntry(Struct, rename="camel", frozen=True, gc=False):
     """One environment variable, its value masked where the key says secret."""
 
     key: Text
-    value: Text
+    value: Text | None = None
 
 
 class Stats(Struct, rename="camel", frozen=True, gc=False):

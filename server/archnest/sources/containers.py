@@ -237,13 +237,19 @@ def _mounts(inspected: Inspected) -> list[Mount]:
     for one in inspected.mounts or []:
         is_named = one.type == "volume" and one.name is not None
         source = one.name if is_named else one.source
-        destination = _cut(one.destination or "")
-        found.append(Mount(one.type or "bind", destination, _cut(source or "") or None, one.rw))
+        found.append(
+            Mount(
+                type=one.type or "bind",
+                destination=_cut(one.destination or ""),
+                source=_cut(source or "") or None,
+                rw=one.rw,
+            )
+        )
     taken = {one.destination for one in found}
     for path, options in (inspected.host_config.tmpfs or {}).items():
         if path not in taken:
             writable = "ro" not in (options or "").split(",")
-            found.append(Mount("tmpfs", _cut(path), None, writable))
+            found.append(Mount(type="tmpfs", destination=_cut(path), rw=writable))
     return found[:MAX_ITEMS]
 
 
