@@ -49,6 +49,8 @@ class Ingest:
         self._database = database
         self._fleet = fleet
         self._links: dict[str, Link] = {}
+        self._claimed: dict[str, str] = {}
+        """Hosts of which an engine alone speaks, with how it is asked."""
         self._sightings: dict[str, Sightings] = {}
         self._as_shown: set[str] = set()
         """Hosts of which what is stored is known to be what is shown, gone containers too."""
@@ -107,16 +109,16 @@ class Ingest:
         """Store a masked picture; returns once it is durable and visible.
 
         Raises StoreUnavailable, or Conflict when an agent and an engine would
-        both be one host.
+        both be one host, also one that its engine has not told of yet.
         """
-        current = self._fleet.get(picture.host_id)
-        link = self._links.get(picture.host_id)
+        host_id = picture.host_id
+        link = self._links.get(host_id)
+        current = self._fleet.get(host_id)
+        known = current.source if current else self._claimed.get(host_id, picture.source)
         if link is not None:
             link.check(picture)
-        elif current is not None and (current.source == AGENT) != (picture.source == AGENT):
-            raise Conflict(
-                f"the host {picture.host_id} is known by another source: {current.source}"
-            )
+        elif (known == AGENT) != (picture.source == AGENT):
+            raise Conflict(f"the host {host_id} is known by another source: {known}")
         await self._apply(picture.host_id, picture)
         self.accepted += 1
         return Receipt(picture.host_id, rfc3339(picture.received_at), len(picture.names))
@@ -135,6 +137,14 @@ class Ingest:
             raise NotFound("no host has this id")
         if host_id in self._links:
             raise Conflict("an engine speaks for this host too: remove its source first")
+
+    def claim(self, host_id: str, kind: str) -> None:
+        """Let an engine, asked in this way, alone speak for a host."""
+        self._claimed[host_id] = kind
+
+    def release(self, host_id: str) -> None:
+        """Leave the host to whoever tells of it."""
+        self._claimed.pop(host_id, None)
 
     def link(self, host_id: str, kind: str) -> None:
         """Let an engine, asked in this way, speak for the host of an agent too."""

@@ -117,14 +117,15 @@ class Pollers:
             return _shown(self._start(record))
 
     async def remove(self, host_id: str) -> None:
-        """Forget a source and its host; raises NotFound."""
+        """Forget a source, and its host unless an agent tells of it; raises NotFound."""
         async with self._changing:
             self._get(host_id)
             await delete_source(self._database, host_id)
-            linked = self._pollers[host_id].record.linked
             await self._stop(host_id)
             self._ingest.unlink(host_id)
-            if not linked:
+            self._ingest.release(host_id)
+            picture = self._fleet.get(host_id)
+            if picture is not None and picture.source != AGENT:
                 with contextlib.suppress(NotFound):
                     await self._ingest.forget(host_id)
 
@@ -182,6 +183,8 @@ class Pollers:
         self._pollers[record.host_id] = poller
         if record.linked:
             self._ingest.link(record.host_id, record.kind)
+        else:
+            self._ingest.claim(record.host_id, record.kind)
         name = f"source {record.host_id}"
         poller.task = asyncio.create_task(self._poll_for_ever(poller), name=name)
         return poller

@@ -179,6 +179,18 @@ async def test_one_host_is_not_an_agents_and_an_engines(
     assert (response.status, await slug(response)) == (409, "conflict")
 
 
+async def test_a_host_is_its_engines_before_that_ever_answered(
+    client: Client, admin: Headers, push: Callable[..., Awaitable[Any]], tmp_path: Path
+) -> None:
+    await add(client, admin, address=str(tmp_path / "nobody.sock"))
+    response = await push(report("nas", container()))
+    assert (response.status, await slug(response)) == (409, "conflict")
+    assert "docker-socket" in (await response.json())["detail"]
+    assert await host(client, admin) is None
+    assert (await client.delete("/api/sources/nas", headers=admin)).status == 204
+    assert (await push(report("nas", container()))).status == 200
+
+
 @pytest.mark.parametrize(
     "fields",
     [
