@@ -4,7 +4,7 @@ import pytest
 
 from archnest.fleet import MAX_ROWS, MAX_TOMBSTONES, Changed, Fleet
 from archnest.picture import Picture
-from archnest.recall import Reading
+from archnest.recall import Head, Reading
 
 
 class Clock:
@@ -18,7 +18,7 @@ class Clock:
 
 
 def picture(host_id: str, containers: int = 0) -> Picture:
-    reading = Reading(names={str(number): "" for number in range(containers)})
+    reading = Reading((Head(b"", "", "", 0, b""),) * containers)
     return Picture(host_id, None, "agent", 1_000.0, None, None, None, reading, ())
 
 

@@ -160,7 +160,7 @@ CONTAINER_FAMILIES: list[tuple[Family, Callable[[Measured, Picture], Value]]] = 
 HOST_FAMILIES: list[tuple[Family, Callable[[Picture, Engine], Value]]] = [
     (
         gauge("archnest_host_containers", "Containers in the host's latest report."),
-        lambda picture, _: len(picture.names),
+        lambda picture, _: picture.count,
     ),
     (gauge("machine_cpu_cores", "The host's cores."), lambda _, engine: engine.cpus),
     (gauge("machine_memory_bytes", "The host's memory."), lambda _, engine: engine.mem_total),

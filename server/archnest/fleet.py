@@ -66,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, dict=True, eq=False):
     @property
     def rows(self) -> int:
         """How much it is to tell: the host and its containers."""
-        return 1 + len(self.picture.names) + len(self.picture.gone)
+        return 1 + self.picture.count + len(self.picture.gone)
 
     def host(self) -> Host:
         """The host without its containers."""
@@ -78,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, dict=True, eq=False):
             received_at=rfc3339(picture.received_at),
             reported_at=picture.reported_at,
             stale=self.stale,
-            container_count=len(picture.names),
+            container_count=picture.count,
             gone_count=len(picture.gone),
             agent_version=picture.agent_version,
             engine=picture.engine,

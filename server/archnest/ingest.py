@@ -121,7 +121,7 @@ class Ingest:
             raise Conflict(f"the host {host_id} is known by another source: {known}")
         await self._apply(picture.host_id, picture)
         self.accepted += 1
-        return Receipt(picture.host_id, rfc3339(picture.received_at), len(picture.names))
+        return Receipt(picture.host_id, rfc3339(picture.received_at), picture.count)
 
     async def forget(self, host_id: str) -> None:
         """Forget a host with all its containers.

@@ -91,6 +91,11 @@ class Picture(msgspec.Struct, frozen=True):
         """Container id to name, in the report's order."""
         return self.reading.names
 
+    @property
+    def count(self) -> int:
+        """How many containers there are; a report may give an id twice, an engine never does."""
+        return len(self.reading.heads)
+
     def containers(self) -> list[Container]:
         """The latest report's containers."""
         return _decode_containers(self.containers_json)
@@ -104,7 +109,6 @@ class Picture(msgspec.Struct, frozen=True):
 
         Raises NotFound or Ambiguous.
         """
-        # An engine never gives an id twice, but reports may.
         head, end = self.reading.some([_find(self.names, reference)])[0]
         return _decode_container(head.text + end)
 

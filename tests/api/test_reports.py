@@ -160,6 +160,17 @@ async def test_a_broken_gzip_body_is_400(client: Client, body: bytes) -> None:
     assert (response.status, await slug(response)) == (400, "invalid")
 
 
+async def test_two_containers_of_one_id_are_counted_as_they_are_listed(
+    push: Push, client: Client, member: dict[str, str]
+) -> None:
+    twins = [container("web", id="1" * 64), container("db", id="1" * 64)]
+    receipt = await (await push(report("a", *twins))).json()
+    (host,) = (await (await client.get("/api/hosts", headers=member)).json())["hosts"]
+    listed = await client.get("/api/agents/docker/hosts/a/containers", headers=member)
+    assert len((await listed.json())["containers"]) == 2
+    assert (receipt["containerCount"], host["containerCount"]) == (2, 2)
+
+
 PORT = {"containerPort": 80, "proto": "tcp"}
 
 

@@ -76,6 +76,6 @@ def _agent_host(entry: Entry) -> AgentHost:
         hostname=picture.hostname,
         received_at=rfc3339(picture.received_at),
         reported_at=picture.reported_at,
-        container_count=len(picture.names),
+        container_count=picture.count,
         stale=entry.stale,
     )
