@@ -1,6 +1,10 @@
 """The services on a real database, without a server around them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
 
 import pytest
 
@@ -9,6 +13,7 @@ from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
 from archnest.config import Config
+from archnest.errors import StoreUnavailable
 from archnest.store.database import DATABASE_NAME, Database
 from archnest.store.users import UserRow, insert_user
 from tests.factories import QUICK
@@ -22,6 +27,34 @@ async def database(config: Config) -> AsyncIterator[Database]:
     """A migrated database."""
     async with Database.open(config.data_dir / DATABASE_NAME) as opened:
         yield opened
+
+
+@contextlib.asynccontextmanager
+async def given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """The write inside is given up, and not done before this is left."""
+    go_on = threading.Event()
+    write = database.write
+    busy = asyncio.create_task(write(lambda connection: go_on.wait(30)))
+    await asyncio.sleep(0)
+    try:
+        with monkeypatch.context() as patched:
+
+            def impatiently(*arguments: Any, **options: Any) -> Awaitable[Any]:
+                # Reads before it are not to be given up.
+                patched.setattr("archnest.store.database.CALL_TIMEOUT_S", 0.01)
+                return write(*arguments, **options)
+
+            patched.setattr(database, "write", impatiently)
+            with pytest.raises(StoreUnavailable):
+                yield
+    finally:
+        go_on.set()
+        await busy
+
+
+async def all_written(database: Database) -> None:
+    """Return once every write that was asked for has been done, or was refused."""
+    await database.write(lambda connection: None)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from archnest.auth.passwords import Passwords
 from archnest.auth.sessions import Sessions
 from archnest.config import Config
 from archnest.errors import Conflict, NotFound, NotSignedIn, WrongCredentials
+from archnest.model.access_token import NewAccessToken
 from archnest.model.account import SignedIn
 from archnest.store.database import Database
 from archnest.store.users import UserRow, user_named
-from tests.auth.conftest import NOW, PASSWORD
+from tests.auth.conftest import NOW, PASSWORD, all_written, given_up
 from tests.factories import QUICK
 
 NEW = "battery staple horse"
@@ -108,6 +109,60 @@ async def test_a_password_reset_stops_the_owners_change_under_way(
     user = await user_named(database, "mel")
     assert user is not None
     assert QUICK.verify(user.password_hash, NEW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda accounts: accounts.change_user("eve", "member", None),
+        lambda accounts: accounts.change_user("eve", None, NEW),
+        lambda accounts: accounts.remove_user("eve"),
+    ],
+    ids=["role", "password", "removal"],
+)
+async def test_a_change_that_was_given_up_ends_sessions_and_tokens_when_it_is_done(
+    accounts: Accounts,
+    ada: UserRow,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Accounts], Awaitable[object]],
+) -> None:
+    await accounts.add_user("eve", PASSWORD, "admin")
+    signed_in = await accounts.log_in("eve", PASSWORD, None, time.time())
+    eve = identity_of(accounts, signed_in)
+    new = NewAccessToken(name="script", password=PASSWORD, role="admin")
+    token, _ = await accounts.create_access_token(eve, new, None, NOW)
+    async with given_up(database, monkeypatch):
+        await change(accounts)
+    await all_written(database)
+    assert await live_sessions(database) == 0
+    assert accounts.sessions.find(signed_in.token) is None
+    assert accounts.access_tokens.find(token, None, NOW) is None
+
+
+async def test_a_password_change_that_was_given_up_ends_the_other_sessions_when_it_is_done(
+    accounts: Accounts, mel: UserRow, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = [await accounts.log_in("mel", PASSWORD, None, time.time()) for _ in "ab"]
+    async with given_up(database, monkeypatch):
+        await accounts.change_password(
+            identity_of(accounts, here), PASSWORD, NEW, None, time.time()
+        )
+    await all_written(database)
+    assert await live_sessions(database) == 1
+    assert accounts.sessions.find(there.token) is None
+    assert accounts.sessions.find(here.token) is not None
+
+
+async def test_a_change_that_is_refused_ends_nothing(
+    accounts: Accounts, ada: UserRow, database: Database
+) -> None:
+    signed_in = await accounts.log_in("ada", PASSWORD, None, time.time())
+    with pytest.raises(Conflict):
+        await accounts.change_user("ada", "member", None)
+    with pytest.raises(Conflict):
+        await accounts.remove_user("ada")
+    assert accounts.sessions.find(signed_in.token) is not None
 
 
 async def test_two_admins_who_remove_each_other_at_once_leave_one(

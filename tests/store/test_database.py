@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -87,6 +88,27 @@ async def test_callers_that_are_cancelled_leave_no_open_transaction(db: Database
     await db.write(insert(2_000))
     assert 1_000 not in await numbers(db)
     assert 2_000 in await numbers(db)
+
+
+async def test_what_follows_a_write_follows_in_the_order_of_writes_also_when_it_was_given_up(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[int] = []
+    go_on = threading.Event()
+    busy = asyncio.create_task(db.write(lambda connection: go_on.wait(30)))
+    await asyncio.sleep(0)
+    with monkeypatch.context() as patched:
+        patched.setattr("archnest.store.database.CALL_TIMEOUT_S", 0.01)
+        for n in (1, 2):
+            with pytest.raises(StoreUnavailable):
+                await db.write(insert(n), then=followed.append)
+        with pytest.raises(StoreUnavailable):
+            await db.write(insert(9, then=Conflict("no")), then=followed.append)
+    assert followed == []
+    go_on.set()
+    await busy
+    assert await db.write(insert(3), then=followed.append) == 3
+    assert followed == [1, 2, 3]
 
 
 async def test_readers_cannot_write(db: Database) -> None:

@@ -53,11 +53,14 @@ class AccessTokens:
         row = TokenRow(
             token_id, user.id, user.username, name, role, hash_of(token), now, expires_at
         )
-        if not await store.insert_token(self._database, row, user.password_hash):
+
+        def begin(stored: bool) -> None:
+            # A demotion that is written later drops it later, too.
+            if stored:
+                self._tokens[token_id] = row
+
+        if not await store.insert_token(self._database, row, user.password_hash, begin):
             return None
-        # The writer answers in its own order: a demotion that was written
-        # later drops this token later, too.
-        self._tokens[token_id] = row
         return token, row
 
     def all(self) -> list[TokenRow]:

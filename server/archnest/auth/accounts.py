@@ -1,4 +1,10 @@
-"""Local accounts: the first admin, signing in and out, roles and passwords."""
+"""Local accounts: the first admin, signing in and out, roles and passwords.
+
+A change of an account ends sessions and tokens in the moment in which it is
+written: not before, since it may be refused, and not only when its caller
+hears of it, since a write that was given up may yet be done. So whoever is let
+in is what the database says, whatever the caller was answered.
+"""
 
 import contextlib
 import hmac
@@ -123,9 +129,13 @@ class Accounts:
             user = await self._proven_anew(identity, current)
             hashed = await self._passwords.hash(new)
             kept = identity.session_id
-            if not await store.replace_password(self._database, user, hashed, kept):
+
+            def end(replaced: bool) -> None:
+                if replaced:
+                    self.sessions.drop_user(user.id, keep=kept)
+
+            if not await store.replace_password(self._database, user, hashed, kept, end):
                 raise WrongCredentials("the password was changed meanwhile")
-            self.sessions.drop_user(user.id, keep=kept)
 
     async def create_access_token(
         self, identity: Identity, new: NewAccessToken, address: Address, now: float
@@ -178,19 +188,27 @@ class Accounts:
         if role is None and password is None:
             raise Invalid("name a role or a password to change")
         hashed = await self._passwords.hash(password) if password is not None else None
-        user_id, account, ended = await store.change_user(self._database, username, role, hashed)
-        if ended:
-            self.sessions.drop_user(user_id)
-            self.access_tokens.drop_user(user_id, None if password is not None else account.role)
+
+        def end(changed: tuple[int, Account, bool]) -> None:
+            user_id, account, ended = changed
+            if ended:
+                self.sessions.drop_user(user_id)
+                left = None if password is not None else account.role
+                self.access_tokens.drop_user(user_id, left)
+
+        _, account, _ = await store.change_user(self._database, username, role, hashed, end)
         if password is not None:
             await self._throttle.forgive(username)
         return account
 
     async def remove_user(self, username: str) -> None:
         """Remove an account, its sessions and tokens; raises NotFound or Conflict."""
-        user_id = await store.delete_user(self._database, username)
-        self.sessions.drop_user(user_id)
-        self.access_tokens.drop_user(user_id)
+
+        def end(user_id: int) -> None:
+            self.sessions.drop_user(user_id)
+            self.access_tokens.drop_user(user_id)
+
+        await store.delete_user(self._database, username, end)
 
     async def _proven(self, username: str, password: str) -> store.UserRow | None:
         """The account, if there is one and the password is right; both cost the same."""

@@ -53,9 +53,12 @@ class AgentTokens:
             raise Conflict(f"one host may have {MAX_PER_HOST} tokens: revoke one first")
         token_id, token = mint(PREFIX)
         row = AgentTokenRow(token_id, host_id, hash_of(token), now)
-        await store.insert_agent_token(self._database, row)
-        self._tokens[token_id] = row
-        self._live.add(token_id)
+
+        def begin(_: None) -> None:
+            self._tokens[token_id] = row
+            self._live.add(token_id)
+
+        await store.insert_agent_token(self._database, row, begin)
         return token, row
 
     def listed(self) -> list[AgentToken]:

@@ -46,13 +46,16 @@ class Sessions:
             secrets.token_urlsafe(18), user.id, user.username, user.role, now, now + self._ttl_s
         )
         ended = self._expired(now) + self._surplus(user.id)
-        if not await store.save_session(self._database, session, user.password_hash, ended):
+
+        def begin(saved: bool) -> None:
+            # A change of the account that is written later drops it later, too.
+            if saved:
+                for session_id in ended:
+                    self._live.pop(session_id, None)
+                self._live[session.id] = session
+
+        if not await store.save_session(self._database, session, user.password_hash, ended, begin):
             return None
-        # The writer answers in its own order: a change of the account that was
-        # written later drops this session later, too.
-        for session_id in ended:
-            self._live.pop(session_id, None)
-        self._live[session.id] = session
         return self._sign(session, now), session
 
     async def renew(self, session_id: str, now: float) -> tuple[str, Session] | None:

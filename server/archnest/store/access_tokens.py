@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from archnest.errors import Conflict
 from archnest.model.account import Role
-from archnest.store.database import Database
+from archnest.store.database import Database, Then
 from archnest.timestamps import rfc3339, unix_seconds
 
 MAX_PER_USER = 100
@@ -40,7 +40,7 @@ async def all_tokens(db: Database) -> list[TokenRow]:
     return [_token(row) for row in rows]
 
 
-async def insert_token(db: Database, token: TokenRow, password_hash: str) -> bool:
+async def insert_token(db: Database, token: TokenRow, password_hash: str, then: Then[bool]) -> bool:
     """Store a new token; raises Conflict when the account has MAX_PER_USER.
 
     Does nothing and gives False when the account's password is no longer what
@@ -75,7 +75,7 @@ async def insert_token(db: Database, token: TokenRow, password_hash: str) -> boo
         )
         return cursor.rowcount == 1
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
 async def delete_token(db: Database, token_id: str) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from archnest.store.database import Database
+from archnest.store.database import Database, Then
 from archnest.timestamps import rfc3339, unix_seconds
 
 
@@ -31,7 +31,7 @@ async def all_agent_tokens(db: Database) -> list[AgentTokenRow]:
     return [_token(row) for row in rows]
 
 
-async def insert_agent_token(db: Database, token: AgentTokenRow) -> None:
+async def insert_agent_token(db: Database, token: AgentTokenRow, then: Then[None]) -> None:
     """Store a new token."""
 
     def work(connection: sqlite3.Connection) -> None:
@@ -40,7 +40,7 @@ async def insert_agent_token(db: Database, token: AgentTokenRow) -> None:
             (token.id, token.host_id, token.token_hash, rfc3339(token.created_at)),
         )
 
-    await db.write(work)
+    await db.write(work, then=then)
 
 
 async def note_revoked(db: Database, token_ids: list[str], at: float) -> None:

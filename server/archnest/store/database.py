@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 """Runs in the connection's thread, inside a transaction."""
+Then = Callable[[T], object]
+"""Takes over in memory what a write has changed, given what its work gave."""
 
 DATABASE_NAME = "archnest.db"
 BUSY_TIMEOUT_S = 5.0
@@ -212,14 +215,18 @@ class Database:
             finally:
                 await database._drain(task)
 
-    async def write(self, work: Work[T], size: int = 0) -> T:
+    async def write(self, work: Work[T], size: int = 0, then: Then[T] | None = None) -> T:
         """Run `work` inside the writer's transaction; returns once it is durable.
 
         `size` is about how many bytes it stores. What `work` raises undoes its
         own statements and reaches the caller. Raises StoreUnavailable when
-        SQLite cannot write.
+        SQLite cannot write, or takes too long: such a write may still be done
+        later. `then` is called whenever it is done, before the caller goes on
+        or long after it gave up, and in the order of the writes.
         """
         job = _Job(work, size, asyncio.get_running_loop().create_future())
+        if then is not None:
+            job.done.add_done_callback(partial(_take_over, then))
         await self._jobs.put(job)
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
@@ -323,6 +330,11 @@ async def _execute_all(connection: aiosqlite.Connection, *statements: str) -> No
 
 def _nothing(connection: sqlite3.Connection) -> None:
     return None
+
+
+def _take_over(then: Then[T], done: asyncio.Future[T]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        then(done.result())
 
 
 def _settle(job: _Job, result: Any, failure: BaseException | None) -> None:

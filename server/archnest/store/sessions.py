@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archnest.model.account import Role
-from archnest.store.database import Database
+from archnest.store.database import Database, Then
 from archnest.timestamps import rfc3339, unix_seconds
 
 
@@ -43,7 +43,11 @@ async def all_sessions(db: Database) -> list[Session]:
 
 
 async def save_session(
-    db: Database, session: Session, password_hash: str, ended: Sequence[str]
+    db: Database,
+    session: Session,
+    password_hash: str,
+    ended: Sequence[str],
+    then: Then[bool],
 ) -> bool:
     """Store a new session, note the sign-in and delete those it ends.
 
@@ -75,7 +79,7 @@ async def save_session(
         )
         return True
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
 async def extend_session(db: Database, session_id: str, expires_at: float) -> None:

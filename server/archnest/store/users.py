@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from archnest.errors import Conflict, NotFound
 from archnest.model.account import Account, Role
-from archnest.store.database import Database
+from archnest.store.database import Database, Then
 from archnest.timestamps import rfc3339
 
 
@@ -72,7 +72,11 @@ async def insert_user(
 
 
 async def change_user(
-    db: Database, username: str, role: Role | None, password_hash: str | None
+    db: Database,
+    username: str,
+    role: Role | None,
+    password_hash: str | None,
+    then: Then[tuple[int, Account, bool]] | None = None,
 ) -> tuple[int, Account, bool]:
     """Change what is given, all or nothing.
 
@@ -105,10 +109,12 @@ async def change_user(
             )
         return user_id, _account(connection, user_id), ended
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
-async def replace_password(db: Database, user: UserRow, new: str, keep_session: str) -> bool:
+async def replace_password(
+    db: Database, user: UserRow, new: str, keep_session: str, then: Then[bool]
+) -> bool:
     """Change a password, ending all sessions but one.
 
     Does nothing and gives False when the old one was changed meanwhile.
@@ -122,7 +128,7 @@ async def replace_password(db: Database, user: UserRow, new: str, keep_session: 
         )
         return True
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
 async def replace_hash(db: Database, user: UserRow, new: str) -> bool:
@@ -134,7 +140,7 @@ async def replace_hash(db: Database, user: UserRow, new: str) -> bool:
     return await db.write(work)
 
 
-async def delete_user(db: Database, username: str) -> int:
+async def delete_user(db: Database, username: str, then: Then[int] | None = None) -> int:
     """Remove an account and its sessions; gives the user's id.
 
     Raises NotFound, or Conflict for the last admin.
@@ -147,7 +153,7 @@ async def delete_user(db: Database, username: str) -> int:
         connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
         return user_id
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
 def _required(connection: sqlite3.Connection, username: str) -> tuple[int, str]:
