@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
@@ -50,6 +51,23 @@ async def given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> Async
     finally:
         go_on.set()
         await busy
+
+
+@contextlib.asynccontextmanager
+async def locked(database: Database, config: Config) -> AsyncIterator[None]:
+    """Another program holds the database, so that writes inside are refused."""
+
+    def impatient(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA busy_timeout = 50")
+
+    await database.write(impatient)
+    other = sqlite3.connect(config.data_dir / DATABASE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
 
 
 async def all_written(database: Database) -> None:

@@ -13,13 +13,14 @@ from archnest.auth.access_tokens import AccessTokens, expiry
 from archnest.auth.agent_tokens import AgentTokens
 from archnest.auth.secret_tokens import hash_of, id_of, is_right, mint
 from archnest.auth.sessions import Sessions
-from archnest.errors import Conflict, NotAllowed, NotSignedIn
+from archnest.config import Config
+from archnest.errors import Conflict, NotAllowed, NotSignedIn, StoreUnavailable
 from archnest.model.account import Role
 from archnest.store import users
 from archnest.store.access_tokens import MAX_PER_USER, all_tokens
 from archnest.store.database import Database
 from archnest.store.users import UserRow
-from tests.auth.conftest import NOW
+from tests.auth.conftest import NOW, locked
 
 WEEK_S = 7 * 86_400
 
@@ -71,6 +72,22 @@ async def test_a_revoked_token_ends_at_once_and_for_good(
     token = await made(access_tokens, ada)
     await access_tokens.revoke(access_tokens.all()[0].id)
     assert access_tokens.find(token, None, NOW) is None
+    async with AccessTokens.open(database, NOW) as restarted:
+        assert restarted.find(token, None, NOW) is None
+
+
+async def test_a_revocation_that_was_refused_lets_no_one_in_and_is_written_by_the_next_try(
+    access_tokens: AccessTokens, ada: UserRow, config: Config, database: Database
+) -> None:
+    token = await made(access_tokens, ada)
+    [row] = access_tokens.all()
+    async with locked(database, config):
+        with pytest.raises(StoreUnavailable):
+            await access_tokens.revoke(row.id)
+    assert access_tokens.find(token, None, NOW) is None
+    assert access_tokens.get(row.id) == row
+    await access_tokens.revoke(row.id)
+    assert access_tokens.all() == []
     async with AccessTokens.open(database, NOW) as restarted:
         assert restarted.find(token, None, NOW) is None
 

@@ -1,5 +1,6 @@
 """Agents' tokens: what each opens, and what ends it."""
 
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, ip_network
 
 import pytest
@@ -10,17 +11,19 @@ from archnest.auth.access import SHARED, Access, AgentIdentity, Gate
 from archnest.auth.access_tokens import AccessTokens
 from archnest.auth.agent_tokens import KEPT_REVOKED_S, MAX_PER_HOST, AgentTokens
 from archnest.auth.sessions import Sessions
+from archnest.config import Config
 from archnest.errors import (
     Conflict,
     IngestDisabled,
     NotFound,
     NotSignedIn,
     RevokedAgentToken,
+    StoreUnavailable,
     WrongAgentToken,
 )
 from archnest.store.database import Database
 from archnest.timestamps import unix_seconds
-from tests.auth.conftest import NOW
+from tests.auth.conftest import NOW, locked
 
 HERE = IPv4Address("10.1.2.3")
 NETWORK = [ip_network("10.0.0.0/8")]
@@ -98,6 +101,33 @@ async def test_a_restart_keeps_tokens_revocations_and_last_uses(database: Databa
         with pytest.raises(WrongAgentToken) as caught:
             tokens.admit(ended, None, NOW)
         assert not isinstance(caught.value, RevokedAgentToken)
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        lambda tokens: tokens.revoke(tokens.listed()[0].id, NOW + 1),
+        lambda tokens: tokens.revoke_host("nas", NOW + 1),
+    ],
+    ids=["token", "host"],
+)
+async def test_a_revocation_that_was_refused_lets_no_one_in_and_is_written_by_the_next_try(
+    config: Config, database: Database, revoke: Callable[[AgentTokens], Awaitable[object]]
+) -> None:
+    async with AgentTokens.open(database, NOW) as tokens:
+        token, _ = await tokens.create("nas", NOW)
+        async with locked(database, config):
+            with pytest.raises(StoreUnavailable):
+                await revoke(tokens)
+        with pytest.raises(RevokedAgentToken):
+            tokens.admit(token, None, NOW + 2)
+        # What is listed as revoked is so after a restart, too.
+        assert [one.revoked_at for one in tokens.listed()] == [None]
+        await revoke(tokens)
+        assert None not in [one.revoked_at for one in tokens.listed()]
+    async with AgentTokens.open(database, NOW + 3) as restarted:
+        with pytest.raises(RevokedAgentToken):
+            restarted.admit(token, None, NOW + 3)
 
 
 async def test_a_host_has_room_for_so_many_live_tokens(agent_tokens: AgentTokens) -> None:

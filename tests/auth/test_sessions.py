@@ -1,5 +1,6 @@
 """A token is worth something only while the session it names is alive."""
 
+import asyncio
 import base64
 import json
 import time
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from archnest.auth import sessions as module
 from archnest.auth.sessions import Sessions
 from archnest.config import Config
+from archnest.errors import StoreUnavailable
 from archnest.store.database import Database
 from archnest.store.users import UserRow, change_user, delete_user, insert_user
-from tests.auth.conftest import NOW, QUICK
+from tests.auth.conftest import NOW, QUICK, locked
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -153,6 +155,36 @@ async def test_an_ended_session_stays_ended(
     await sessions.load(time.time())
     assert sessions.find(token) is None
     assert await stored(database) == {id_of(other)}
+
+
+async def test_an_end_that_was_refused_is_an_end_and_is_written_by_itself(
+    sessions: Sessions,
+    ada: UserRow,
+    config: Config,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "END_AGAIN_S", 0.01)
+    token = await begin(sessions, ada)
+    async with sessions.running():
+        async with locked(database, config):
+            with pytest.raises(StoreUnavailable):
+                await sessions.end(id_of(token))
+            assert sessions.find(token) is None
+        async with asyncio.timeout(10):
+            while await stored(database):
+                await asyncio.sleep(0.01)
+    assert sessions.find(token) is None
+
+
+async def test_an_end_that_was_refused_is_written_at_the_latest_when_the_server_stops(
+    sessions: Sessions, ada: UserRow, config: Config, database: Database
+) -> None:
+    token = await begin(sessions, ada)
+    async with sessions.running(), locked(database, config):
+        with pytest.raises(StoreUnavailable):
+            await sessions.end(id_of(token))
+    assert await stored(database) == set()
 
 
 async def test_sessions_survive_a_restart(

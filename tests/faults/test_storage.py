@@ -1,16 +1,22 @@
 """What the disk does to the database: nothing is lost, and service comes back by itself."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
+import urllib.error
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.factories import ADMIN, report
 from tests.faults.suffering import PATIENCE_S, Server, stored
 from tests.web.site import ARCHNEST
+
+TOKENS = "/api/agents/docker/tokens"
 
 
 def refused_start(data_dir: Path) -> str:
@@ -75,6 +81,48 @@ def test_a_locked_database_refuses_reports_and_recovers_by_itself(server: Server
     server.until_pushed("after")
     assert any("locked" in line for line in server.complaints())
     assert "Traceback" not in server.output
+
+
+def test_what_is_ended_while_writes_are_refused_is_over_and_stays_so(server: Server) -> None:
+    agents = {name: server.ask("POST", TOKENS, {"hostId": name}) for name in ("nas", "old")}
+    for name, made in agents.items():
+        server.ask("POST", "/api/agents/docker/report", report(name), made["token"])
+    new = {"name": "script", "password": ADMIN[1]}
+    program = server.ask("POST", "/api/auth/tokens", new)
+    credentials = {"username": ADMIN[0], "password": ADMIN[1]}
+    session = server.ask("POST", "/api/auth/login", credentials)["token"]
+    logout = ("POST", "/api/auth/logout", session)
+    ends = [
+        ("DELETE", f"{TOKENS}/{agents['nas']['id']}", ""),
+        ("DELETE", f"/api/auth/tokens/{program['id']}", ""),
+        ("DELETE", "/api/agents/docker/hosts/old", ""),
+    ]
+
+    def status(method: str, path: str, token: str, body: Any = None) -> int:
+        try:
+            server.ask(method, path, body, token)
+        except urllib.error.HTTPError as error:
+            return error.code
+        return 200
+
+    def over() -> list[int]:
+        pushes = [
+            status("POST", "/api/agents/docker/report", made["token"], report(name))
+            for name, made in agents.items()
+        ]
+        return [*pushes, *(status("GET", "/api/auth/me", t) for t in (program["token"], session))]
+
+    with contextlib.closing(sqlite3.connect(server.database)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as pool:
+            told = list(pool.map(lambda one: status(*one), [*ends, logout]))
+        assert told == [503] * 4
+        assert over() == [401] * 4
+        assert {one["revokedAt"] for one in server.ask("GET", TOKENS)["tokens"]} == {None}
+    assert [status(*one) for one in ends] == [200] * 3
+    server.stop()
+    server.start()
+    assert over() == [401] * 4
 
 
 def test_a_database_that_is_deleted_while_it_serves_is_told(server: Server) -> None:

@@ -3,6 +3,10 @@
 A token may never more than its role, its role is never above its owner's, and
 it ends with its owner. All are held in memory, so that checking one costs a
 hash and a look-up; when it was last used is written once in a while.
+
+A revoked token is let in no more from that moment, but stays listed until its
+end is written: where the database refuses that, it can be revoked again, for
+the next start would let it in.
 """
 
 import contextlib
@@ -30,6 +34,8 @@ class AccessTokens:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tokens: dict[str, TokenRow] = {}
+        self._ending: set[str] = set()
+        """Revoked ones whose rows are still there."""
         self._uses = LastUses(database, "access_tokens")
 
     @classmethod
@@ -75,10 +81,9 @@ class AccessTokens:
         return found
 
     async def revoke(self, token_id: str) -> None:
-        """End a token at once."""
-        self._tokens.pop(token_id, None)
-        self._uses.forget(token_id)
-        await store.delete_token(self._database, token_id)
+        """End a token at once; raises StoreUnavailable while that does not outlast a restart."""
+        self._ending.add(token_id)
+        await store.delete_token(self._database, token_id, lambda _: self._forget(token_id))
 
     def drop_user(self, user_id: int, role: Role | None = None) -> None:
         """Forget tokens whose rows a change of the account has deleted.
@@ -87,16 +92,23 @@ class AccessTokens:
         """
         for one in [one for one in self._tokens.values() if one.user_id == user_id]:
             if role is None or (one.role == "admin" and role != "admin"):
-                del self._tokens[one.id]
-                self._uses.forget(one.id)
+                self._forget(one.id)
 
     def find(self, token: str, address: str | None, now: float) -> TokenRow | None:
         """The live token that this is; None for anything else at all."""
         found = self._tokens.get(id_of(token, PREFIX) or "")
-        if found is None or not is_right(token, found.token_hash) or found.expires_at <= now:
+        if found is None or not is_right(token, found.token_hash):
+            return None
+        if found.id in self._ending or found.expires_at <= now:
             return None
         self._uses.note(found.id, now, address)
         return found
+
+    def _forget(self, token_id: str) -> None:
+        """Its row is gone."""
+        self._tokens.pop(token_id, None)
+        self._ending.discard(token_id)
+        self._uses.forget(token_id)
 
     def _used(self, token: TokenRow) -> TokenRow:
         used = self._uses.of(token)

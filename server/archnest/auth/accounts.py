@@ -60,7 +60,7 @@ class Accounts:
         sessions = Sessions(config.jwt_secret, config.session_ttl_s, database)
         now = time.time()
         await sessions.load(now)
-        async with AccessTokens.open(database, now) as access_tokens:
+        async with sessions.running(), AccessTokens.open(database, now) as access_tokens:
             accounts = cls(database, sessions, Passwords(), access_tokens)
             await accounts._throttle.load(now)
             if not await store.has_users(database):

@@ -1,6 +1,10 @@
 """Agents' own tokens: each reports for one host and nothing else.
 
 All are held in memory, so that checking one costs a hash and a look-up.
+
+A revoked token is let in no more from that moment, but is listed as revoked
+only when that is written: where the database refuses it, it can be revoked
+again, for the next start would let it in.
 """
 
 import contextlib
@@ -67,14 +71,18 @@ class AgentTokens:
         return sorted(newest_first, key=lambda one: one.host_id)
 
     async def revoke(self, token_id: str, now: float) -> AgentTokenRow:
-        """End a token with its host's next report; raises NotFound for none that is live."""
-        if token_id not in self._live:
+        """End a token with its host's next report; raises NotFound for none to be revoked,
+
+        and StoreUnavailable while the end does not outlast a restart.
+        """
+        row = self._tokens.get(token_id)
+        if row is None or row.revoked_at is not None:
             raise NotFound("no agent token that is not revoked has this id")
-        await self._revoke([self._tokens[token_id]], now)
+        await self._revoke([row], now)
         return self._tokens[token_id]
 
     async def revoke_host(self, host_id: str, now: float) -> None:
-        """End all tokens of a host."""
+        """End all tokens of a host, as `revoke` does."""
         await self._revoke(self._of_host(host_id), now)
 
     def admit(self, token: str, address: str | None, now: float) -> AgentTokenRow:
@@ -94,14 +102,21 @@ class AgentTokens:
 
     async def _revoke(self, rows: list[AgentTokenRow], now: float) -> None:
         # In memory first: a database that cannot be written keeps no one in.
-        for row in rows:
-            self._live.discard(row.id)
-            self._tokens[row.id] = replace(row, revoked_at=now)
-        await store.note_revoked(self._database, [row.id for row in rows], now)
+        self._live.difference_update(row.id for row in rows)
+
+        def end(_: None) -> None:
+            for row in rows:
+                if self._tokens[row.id].revoked_at is None:
+                    self._tokens[row.id] = replace(row, revoked_at=now)
+
+        await store.note_revoked(self._database, [row.id for row in rows], now, end)
 
     def _of_host(self, host_id: str) -> list[AgentTokenRow]:
+        """Its tokens that are not revoked for good."""
         return [
-            one for one in self._tokens.values() if one.host_id == host_id and one.id in self._live
+            one
+            for one in self._tokens.values()
+            if one.host_id == host_id and one.revoked_at is None
         ]
 
     def _used(self, token: AgentTokenRow) -> AgentTokenRow:

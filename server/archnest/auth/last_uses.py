@@ -3,7 +3,6 @@
 A program may show its token many times a second; each time costs no write.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from typing import Protocol, TypeVar
 from archnest.errors import StoreUnavailable
 from archnest.store.database import Database
 from archnest.store.last_uses import TokenTable, Use, note_uses
+from archnest.tasks import repeated
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +49,8 @@ class LastUses:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write them once in a while until left, and then a last time."""
-        task = asyncio.create_task(self._write_for_ever(), name=f"uses of {self._table}")
-        try:
+        async with repeated(self.write, NOTE_S, f"uses of {self._table}"):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await self.write()
 
     def note(self, token_id: str, now: float, address: str | None) -> None:
         """It was shown now, unix seconds, from this address."""
@@ -85,8 +80,3 @@ class LastUses:
         except StoreUnavailable as error:
             self._unwritten |= writing & self._known.keys()
             log.warning("last uses of tokens were not noted: %s", error)
-
-    async def _write_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(NOTE_S)
-            await self.write()

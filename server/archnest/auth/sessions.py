@@ -2,23 +2,33 @@
 
 A token is a JWT (HS256) that names a session; the session itself is a row,
 held in memory too, so that checking one costs a signature and a look-up.
+
+A session that is signed out is over from that moment, whatever the database
+says: nobody can ask for its end a second time. Where that cannot be written,
+it is tried again until it is; only a server that dies first has the session
+again.
 """
 
+import contextlib
 import secrets
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from archnest.auth.hmac_jwt import InvalidTokenError, PyJWT
+from archnest.errors import StoreUnavailable
 from archnest.store import sessions as store
 from archnest.store.database import Database
 from archnest.store.sessions import Session
 from archnest.store.users import UserRow
+from archnest.tasks import repeated
 
 ALGORITHM = "HS256"
 MAX_PER_USER = 50
 """Sessions one account may have at once; a further one ends the oldest."""
 LONGEST_S = 90 * 86_400.0
 """No renewal reaches further from the sign-in, or a stolen session could be kept for ever."""
+END_AGAIN_S = 10.0
 MAX_TOKEN_CHARACTERS = 2_048
 MAX_VERIFIED = 10_000
 """Tokens whose signature is remembered as checked; a page polls with the same one."""
@@ -33,12 +43,20 @@ class Sessions:
         self._ttl_s = ttl_s
         self._database = database
         self._live: dict[str, Session] = {}
+        self._ending: set[str] = set()
+        """Sessions that are over, but whose rows are still there."""
         self._verified: dict[str, tuple[str, float]] = {}
 
     async def load(self, now: float) -> None:
         """Take up the sessions that were live when the server stopped."""
         await store.delete_expired(self._database, now)
         self._live = {one.id: one for one in await store.all_sessions(self._database)}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Try again to write ends that could not be written, until left and then a last time."""
+        async with repeated(self._end_again, END_AGAIN_S, "ends of sessions"):
+            yield
 
     async def start(self, user: UserRow, now: float) -> tuple[str, Session] | None:
         """A new session with its token; None if the account was changed meanwhile."""
@@ -75,9 +93,10 @@ class Sessions:
         return self._sign(renewed, now), renewed
 
     async def end(self, session_id: str) -> None:
-        """End one session for good."""
+        """End one session for good; raises StoreUnavailable while that does not outlast a death."""
         self._live.pop(session_id, None)
-        await store.delete_sessions(self._database, [session_id])
+        self._ending.add(session_id)
+        await self._delete([session_id])
 
     def drop_user(self, user_id: int, *, keep: str | None = None) -> None:
         """Forget a user's sessions whose rows a change of the account has deleted."""
@@ -106,6 +125,16 @@ class Sessions:
         """The session as it is now, or None when it has ended."""
         session = self._live.get(session_id)
         return session if session is not None and session.expires_at > now else None
+
+    async def _end_again(self) -> None:
+        if self._ending:
+            with contextlib.suppress(StoreUnavailable):
+                await self._delete(list(self._ending))
+
+    async def _delete(self, ended: list[str]) -> None:
+        await store.delete_sessions(
+            self._database, ended, lambda _: self._ending.difference_update(ended)
+        )
 
     def _verify(self, token: str) -> tuple[str, float] | None:
         """The session a token names and its expiry, if the signature is ours."""

@@ -78,13 +78,13 @@ async def insert_token(db: Database, token: TokenRow, password_hash: str, then: 
     return await db.write(work, then=then)
 
 
-async def delete_token(db: Database, token_id: str) -> None:
+async def delete_token(db: Database, token_id: str, then: Then[None]) -> None:
     """Revoke a token."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM access_tokens WHERE id = ?", (token_id,))
 
-    await db.write(work)
+    await db.write(work, then=then)
 
 
 async def delete_expired_before(db: Database, moment: float) -> None:

@@ -43,7 +43,7 @@ async def insert_agent_token(db: Database, token: AgentTokenRow, then: Then[None
     await db.write(work, then=then)
 
 
-async def note_revoked(db: Database, token_ids: list[str], at: float) -> None:
+async def note_revoked(db: Database, token_ids: list[str], at: float, then: Then[None]) -> None:
     """Revoke these tokens as of unix seconds `at`."""
 
     def work(connection: sqlite3.Connection) -> None:
@@ -52,7 +52,7 @@ async def note_revoked(db: Database, token_ids: list[str], at: float) -> None:
             [(rfc3339(at), token_id) for token_id in token_ids],
         )
 
-    await db.write(work)
+    await db.write(work, then=then)
 
 
 async def delete_revoked_before(db: Database, moment: float) -> None:

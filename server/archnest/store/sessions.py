@@ -93,13 +93,13 @@ async def extend_session(db: Database, session_id: str, expires_at: float) -> No
     await db.write(work)
 
 
-async def delete_sessions(db: Database, session_ids: Sequence[str]) -> None:
+async def delete_sessions(db: Database, session_ids: Sequence[str], then: Then[None]) -> None:
     """End sessions."""
 
     def work(connection: sqlite3.Connection) -> None:
         _delete(connection, session_ids)
 
-    await db.write(work)
+    await db.write(work, then=then)
 
 
 async def delete_expired(db: Database, now: float) -> None:
