@@ -205,7 +205,7 @@ async def test_two_set_ups_at_once_make_one_admin(accounts: Accounts) -> None:
     assert names == [winner.user.username]
 
 
-async def test_the_setup_code_is_new_with_each_start_and_gone_with_the_first_account(
+async def test_the_setup_code_is_new_with_each_start_and_gone_with_the_first_admin(
     config: Config, database: Database
 ) -> None:
     codes = set()
@@ -216,10 +216,34 @@ async def test_the_setup_code_is_new_with_each_start_and_gone_with_the_first_acc
             codes.add(started.setup_code)
     assert len(codes) == 2
     async with Accounts.open(config, database) as started:
-        await started.add_user("mel", PASSWORD, "member")
+        await started.add_user("ada", PASSWORD, "admin")
         assert started.setup_code is None
     async with Accounts.open(config, database) as started:
         assert started.setup_code is None
+
+
+@pytest.mark.parametrize("how", ["set up", "promoted"])
+async def test_the_setup_code_is_good_until_there_is_an_admin(
+    config: Config, database: Database, how: str
+) -> None:
+    async with Accounts.open(config, database) as started:
+        await started.add_user("mel", PASSWORD, "member")
+        assert started.setup_code is not None
+    async with Accounts.open(config, database) as started:
+        code = started.setup_code
+        assert code is not None
+        await started.change_user("mel", None, NEW)
+        assert started.setup_code == code
+        if how == "set up":
+            with pytest.raises(Conflict, match="taken"):
+                await started.set_up(code, "mel", PASSWORD, None, time.time())
+            made = await started.set_up(code, "ada", PASSWORD, None, time.time())
+            assert made.user.role == "admin"
+        else:
+            await started.change_user("mel", "admin", None)
+        assert started.setup_code is None
+        with pytest.raises(Conflict, match="has been made"):
+            await started.set_up(code, "eve", PASSWORD, None, time.time())
 
 
 async def test_a_hash_of_other_parameters_is_replaced_at_the_next_sign_in(

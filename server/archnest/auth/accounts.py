@@ -46,7 +46,7 @@ class Accounts:
         self.sessions = sessions
         self.access_tokens = access_tokens
         self.setup_code: str | None = None
-        """Proves the first admin; None as soon as there is an account."""
+        """Proves the first admin; None as soon as there is one."""
         self._database = database
         self._passwords = passwords
         self._throttle = Throttle(database)
@@ -63,7 +63,7 @@ class Accounts:
         async with sessions.running(), AccessTokens.open(database, now) as access_tokens:
             accounts = cls(database, sessions, Passwords(), access_tokens)
             await accounts._throttle.load(now)
-            if not await store.has_users(database):
+            if not await store.has_admin(database):
                 accounts.setup_code = secrets.token_urlsafe(24)
             try:
                 yield accounts
@@ -76,18 +76,17 @@ class Accounts:
         """Make the first admin and sign them in.
 
         Raises WrongCredentials for a wrong code, Conflict once there is an
-        account and TooManyAttempts.
+        admin or when the name is taken, and TooManyAttempts.
         """
         if self.setup_code is None:
-            raise Conflict("the first admin has been made: sign in")
+            raise Conflict(store.HAS_ADMIN)
         async with self._throttle.attempt(subjects(None, address), now):
             if not hmac.compare_digest(code.encode("utf-8", "replace"), self.setup_code.encode()):
                 raise WrongCredentials("the setup code is wrong: the server prints it at its start")
         hashed = await self._passwords.hash(password)
         user = await store.insert_user(
-            self._database, username, "admin", hashed, now, only_first=True
+            self._database, username, "admin", hashed, now, only_first=True, then=self._close_setup
         )
-        self.setup_code = None
         return await self._sign_in(user, now)
 
     async def log_in(self, username: str, password: str, address: Address, now: float) -> SignedIn:
@@ -172,8 +171,7 @@ class Accounts:
         """Add an account; raises Conflict when the name is taken."""
         hashed = await self._passwords.hash(password)
         now = time.time()
-        await store.insert_user(self._database, username, role, hashed, now)
-        self.setup_code = None
+        await store.insert_user(self._database, username, role, hashed, now, then=self._close_setup)
         return Account(username, role, rfc3339(now), None)
 
     async def change_user(self, username: str, role: Role | None, password: str | None) -> Account:
@@ -191,6 +189,7 @@ class Accounts:
 
         def end(changed: tuple[int, Account, bool]) -> None:
             user_id, account, ended = changed
+            self._close_setup(account)
             if ended:
                 self.sessions.drop_user(user_id)
                 left = None if password is not None else account.role
@@ -209,6 +208,11 @@ class Accounts:
             self.access_tokens.drop_user(user_id)
 
         await store.delete_user(self._database, username, end)
+
+    def _close_setup(self, account: store.UserRow | Account) -> None:
+        """Whoever is no admin leaves the way to the first one open."""
+        if account.role == "admin":
+            self.setup_code = None
 
     async def _proven(self, username: str, password: str) -> store.UserRow | None:
         """The account, if there is one and the password is right; both cost the same."""

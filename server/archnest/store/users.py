@@ -8,6 +8,8 @@ from archnest.model.account import Account, Role
 from archnest.store.database import Database, Then
 from archnest.timestamps import rfc3339
 
+HAS_ADMIN = "the first admin has been made: sign in"
+
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
@@ -35,9 +37,9 @@ async def all_users(db: Database) -> list[Account]:
     return [Account(**dict(row)) for row in rows]
 
 
-async def has_users(db: Database) -> bool:
-    """Whether there is any account."""
-    return bool(await db.read("SELECT 1 FROM users LIMIT 1"))
+async def has_admin(db: Database) -> bool:
+    """Whether there is any admin."""
+    return bool(await db.read("SELECT 1 FROM users WHERE role = 'admin' LIMIT 1"))
 
 
 async def insert_user(
@@ -48,15 +50,16 @@ async def insert_user(
     now: float,
     *,
     only_first: bool = False,
+    then: Then[UserRow] | None = None,
 ) -> UserRow:
     """Add an account; raises Conflict when the name is taken.
 
-    With `only_first` it also raises Conflict when there is any account.
+    With `only_first` it also raises Conflict when there is any admin.
     """
 
     def work(connection: sqlite3.Connection) -> UserRow:
-        if only_first and _count(connection, "SELECT count(*) FROM users"):
-            raise Conflict("there is an account already: sign in")
+        if only_first and _count(connection, "SELECT count(*) FROM users WHERE role = 'admin'"):
+            raise Conflict(HAS_ADMIN)
         cursor = connection.execute(
             """
             INSERT INTO users (username, role, password_hash, created_at) VALUES (?, ?, ?, ?)
@@ -68,7 +71,7 @@ async def insert_user(
             raise Conflict("this username is taken")
         return UserRow(int(cursor.lastrowid or 0), username, role, password_hash)
 
-    return await db.write(work)
+    return await db.write(work, then=then)
 
 
 async def change_user(
