@@ -73,9 +73,9 @@ class AccountsAdmin:
         """Remove an account."""
         async with self._accounts() as accounts:
             if accounts is not None:
-                return await accounts.remove_user(username)
+                await accounts.remove_user(username)
+                return
         await self._folder.ask("DELETE", f"/api/users/{quote(username, safe='')}")
-        return None
 
     @contextlib.asynccontextmanager
     async def _accounts(self) -> AsyncIterator[Accounts | None]:

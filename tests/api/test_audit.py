@@ -9,7 +9,7 @@ from archnest import keys
 from archnest.audit import FAILURE_EVERY_S, FAILURES_AT_ONCE
 from archnest.model.audit import Act
 from tests.conftest import Client
-from tests.factories import ADMIN, report
+from tests.factories import ADMIN, MEMBER, report
 
 Headers = dict[str, str]
 
@@ -89,6 +89,17 @@ async def test_changes_of_accounts_are_recorded_without_passwords(
     ]
     text = await (await client.get("/api/audit", headers=admin)).text()
     assert "of hers" not in text
+
+
+async def test_an_account_stands_in_the_record_as_it_is_written(
+    client: Client, admin: Headers, member: Headers
+) -> None:
+    spelled = f"/api/users/{MEMBER[0].upper()}"
+    assert (await client.patch(spelled, json={"role": "admin"}, headers=admin)).status == 200
+    assert (await client.delete(spelled, headers=admin)).status == 204
+    assert (await acts(client, admin))[-2:] == [
+        (ADMIN[0], f"user.{verb}", MEMBER[0], "done") for verb in ("change", "remove")
+    ]
 
 
 async def test_a_forgotten_host_is_recorded(

@@ -29,8 +29,8 @@ async def change_user(
     if body.password is not None and username.lower() == identity.username.lower():
         # Or who finds an open session could shut its owner out.
         raise NotAllowed("your own password is changed in Settings, with the current one")
-    what = act(request, identity, "user.change", target=username)
     account = await request.app[keys.ACCOUNTS].change_user(username, body.role, body.password)
+    what = act(request, identity, "user.change", target=account.username)
     changes = [f"role {body.role}"] if body.role is not None else []
     changes += ["password"] if body.password is not None else []
     await request.app[keys.AUDIT].record(what, detail=", ".join(changes))
@@ -39,5 +39,5 @@ async def change_user(
 
 async def remove_user(request: web.Request, username: str, identity: Identity) -> None:
     """Remove an account, which ends its sessions."""
-    await request.app[keys.ACCOUNTS].remove_user(username)
-    await request.app[keys.AUDIT].record(act(request, identity, "user.remove", target=username))
+    name = await request.app[keys.ACCOUNTS].remove_user(username)
+    await request.app[keys.AUDIT].record(act(request, identity, "user.remove", target=name))

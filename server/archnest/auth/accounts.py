@@ -200,14 +200,18 @@ class Accounts:
             await self._throttle.forgive(username)
         return account
 
-    async def remove_user(self, username: str) -> None:
-        """Remove an account, its sessions and tokens; raises NotFound or Conflict."""
+    async def remove_user(self, username: str) -> str:
+        """Remove an account, its sessions and tokens; gives its name as it was written.
 
-        def end(user_id: int) -> None:
-            self.sessions.drop_user(user_id)
-            self.access_tokens.drop_user(user_id)
+        Raises NotFound or Conflict.
+        """
 
-        await store.delete_user(self._database, username, end)
+        def end(removed: tuple[int, str]) -> None:
+            self.sessions.drop_user(removed[0])
+            self.access_tokens.drop_user(removed[0])
+
+        _, name = await store.delete_user(self._database, username, end)
+        return name
 
     def _close_setup(self, account: store.UserRow | Account) -> None:
         """Whoever is no admin leaves the way to the first one open."""

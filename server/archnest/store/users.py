@@ -90,7 +90,7 @@ async def change_user(
     """
 
     def work(connection: sqlite3.Connection) -> tuple[int, Account, bool]:
-        user_id, current = _required(connection, username)
+        user_id, _, current = _required(connection, username)
         ended = password_hash is not None or role not in (None, current)
         if role not in (None, "admin") and current == "admin":
             _keep_one_admin(connection, user_id)
@@ -143,29 +143,34 @@ async def replace_hash(db: Database, user: UserRow, new: str) -> bool:
     return await db.write(work)
 
 
-async def delete_user(db: Database, username: str, then: Then[int] | None = None) -> int:
-    """Remove an account and its sessions; gives the user's id.
+async def delete_user(
+    db: Database, username: str, then: Then[tuple[int, str]] | None = None
+) -> tuple[int, str]:
+    """Remove an account and its sessions; gives the user's id and the name as it was written.
 
     Raises NotFound, or Conflict for the last admin.
     """
 
-    def work(connection: sqlite3.Connection) -> int:
-        user_id, role = _required(connection, username)
+    def work(connection: sqlite3.Connection) -> tuple[int, str]:
+        user_id, name, role = _required(connection, username)
         if role == "admin":
             _keep_one_admin(connection, user_id)
         connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
-        return user_id
+        return user_id, name
 
     return await db.write(work, then=then)
 
 
-def _required(connection: sqlite3.Connection, username: str) -> tuple[int, str]:
-    cursor = connection.execute("SELECT id, role FROM users WHERE username = ?", (username,))
+def _required(connection: sqlite3.Connection, username: str) -> tuple[int, str, str]:
+    """Id, name and role."""
+    cursor = connection.execute(
+        "SELECT id, username, role FROM users WHERE username = ?", (username,)
+    )
     row = cursor.fetchone()
     cursor.close()
     if row is None:
         raise NotFound("no user has this name")
-    return int(row[0]), str(row[1])
+    return int(row[0]), str(row[1]), str(row[2])
 
 
 def _replace_hash(connection: sqlite3.Connection, user: UserRow, new: str) -> bool:
