@@ -1,5 +1,7 @@
 """`archnest user` reaches the accounts while a server starts, runs, stops, and without one."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archnest.app import SOCKET_NAME
+from archnest.store.database import DATABASE_NAME
 from archnest.store.lock import DataFolderLock
 from tests.ports import free_port, wait_until_listening
 from tests.running import until
@@ -77,6 +80,14 @@ def user(data_dir: Path, *words: str) -> tuple[int, str, str]:
     return end(begin(data_dir, *words))
 
 
+def archnest(data_dir: Path, *words: str) -> str:
+    """What another command prints."""
+    command = [ARCHNEST, *words, "--data-dir", str(data_dir)]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+    ).stdout
+
+
 def names(data_dir: Path) -> list[str]:
     code, out, err = user(data_dir, "list")
     assert (code, err) == (0, "")
@@ -110,6 +121,32 @@ class TestWhileAServerRuns:
             (1, "", "archnest: the last admin cannot be removed or demoted\n"),
             (1, "", "archnest: no user has this name\n"),
         ]
+
+
+@pytest.mark.parametrize("server_runs", [True, False])
+def test_what_a_command_changes_is_in_the_record_with_and_without_a_server(
+    data_dir: Path, start: Callable[[], Server], server_runs: bool
+) -> None:
+    if server_runs:
+        wait_until_listening(start().port)
+    for words in (ADD, ("passwd", "ADA", "--password-stdin"), ("add", "mel", "--password-stdin")):
+        assert user(data_dir, *words)[0] == 0
+    assert user(data_dir, "remove", "MEL")[0] == 0
+    token_id = archnest(data_dir, "token", "create", "nas").split("_")[1]
+    archnest(data_dir, "token", "revoke", token_id)
+    with contextlib.closing(sqlite3.connect(data_dir / DATABASE_NAME)) as database:
+        told = database.execute(
+            "SELECT actor, address, action, host_id, target, outcome, detail FROM audit ORDER BY id"
+        ).fetchall()
+    assert {one[:2] for one in told} == {(None, None)}
+    assert [one[2:] for one in told] == [
+        ("user.add", None, "ada", "done", "role admin"),
+        ("user.change", None, "ada", "done", "password"),
+        ("user.add", None, "mel", "done", "role member"),
+        ("user.remove", None, "mel", "done", None),
+        ("agent-token.create", "nas", token_id, "done", None),
+        ("agent-token.revoke", "nas", token_id, "done", None),
+    ]
 
 
 def test_commands_at_once_wait_for_each_other(data_dir: Path) -> None:
