@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 
 MAX_DETAIL = 1_000
 MAX_PAGE = 200
-FAILURE_EVERY_S = 60.0
-FAILURES_AT_ONCE = 60
-"""Failed sign-ins kept in a burst; guessing must not push out what people did."""
+VAIN_EVERY_S = 60.0
+VAIN_AT_ONCE = 60
+"""Failed sign-ins, and refused requests, kept in a burst: guessing and trying must not push out
+what people did.
+"""
 
 
 class Audit:
@@ -29,9 +31,8 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._failures_left = float(FAILURES_AT_ONCE)
-        self._failures_at = 0.0
-        self._unrecorded = 0
+        self._failures = _Ration()
+        self._refusals = _Ration()
 
     async def record(self, act: Act, outcome: Outcome = "done", detail: str | None = None) -> None:
         """Keep an act that is over."""
@@ -44,17 +45,21 @@ class Audit:
         One a minute is kept in the long run, so that a month of guessing fits
         in the record beside everything else; the next one kept tells the count.
         """
-        earned = max(now - self._failures_at, 0.0) / FAILURE_EVERY_S
-        self._failures_left = min(self._failures_left + earned, float(FAILURES_AT_ONCE))
-        self._failures_at = now
-        if self._failures_left < 1:
-            self._unrecorded += 1
+        await self._record_vain(self._failures, act, "failed", detail, now)
+
+    async def record_refusal(self, act: Act, detail: str, now: float) -> None:
+        """Likewise what someone who is known wanted to do and may not, or cannot be done."""
+        await self._record_vain(self._refusals, act, "refused", detail, now)
+
+    async def _record_vain(
+        self, ration: "_Ration", act: Act, outcome: Outcome, detail: str, now: float
+    ) -> None:
+        left_out = ration.take(now)
+        if left_out is None:
             return
-        self._failures_left -= 1
-        if self._unrecorded:
-            detail = f"{detail}; {self._unrecorded} more failed before, not recorded"
-            self._unrecorded = 0
-        await self.record(act, "failed", detail)
+        if left_out:
+            detail = f"{detail}; {left_out} more {outcome} before, not recorded"
+        await self.record(act, outcome, detail)
 
     async def begin(self, act: Act) -> int:
         """Keep an act that now begins; its id is for `end`."""
@@ -84,6 +89,27 @@ class Audit:
         limit = min(max(limit, 1), MAX_PAGE)
         entries = await entries_before(self._database, before, limit)
         return AuditPage(entries, entries[-1].id if len(entries) == limit else None)
+
+
+class _Ration:
+    """VAIN_AT_ONCE at once, then one every VAIN_EVERY_S; the others are counted."""
+
+    def __init__(self) -> None:
+        self._left = float(VAIN_AT_ONCE)
+        self._at = 0.0
+        self._left_out = 0
+
+    def take(self, now: float) -> int | None:
+        """How many were left out since the last one that was kept; None leaves this one out."""
+        earned = max(now - self._at, 0.0) / VAIN_EVERY_S
+        self._left = min(self._left + earned, float(VAIN_AT_ONCE))
+        self._at = now
+        if self._left < 1:
+            self._left_out += 1
+            return None
+        self._left -= 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 def _cut(detail: str | None) -> str | None:

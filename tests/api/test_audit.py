@@ -1,15 +1,16 @@
 """The record of what people did, as admins read it."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import ClientResponse, web
 
 from archnest import keys
-from archnest.audit import FAILURE_EVERY_S, FAILURES_AT_ONCE
+from archnest.audit import VAIN_AT_ONCE, VAIN_EVERY_S
 from archnest.model.audit import Act
 from tests.conftest import Client
-from tests.factories import ADMIN, MEMBER, report
+from tests.factories import ADMIN, MEMBER, bearer, container, report
 
 Headers = dict[str, str]
 
@@ -115,12 +116,70 @@ async def test_guessing_does_not_fill_the_record(
     client: Client, admin: Headers, application: web.Application
 ) -> None:
     audit, guess = application[keys.AUDIT], Act(None, "192.0.2.7", "session.login")
-    for _ in range(FAILURES_AT_ONCE + 30):
+    for _ in range(VAIN_AT_ONCE + 30):
         await audit.record_failure(guess, "unknown user", now=1000.0)
-    assert len(await acts(client, admin)) == FAILURES_AT_ONCE + 1
-    await audit.record_failure(guess, "unknown user", now=1000.0 + FAILURE_EVERY_S)
+    assert len(await acts(client, admin)) == VAIN_AT_ONCE + 1
+    await audit.record_failure(guess, "unknown user", now=1000.0 + VAIN_EVERY_S)
     newest = (await (await client.get("/api/audit", headers=admin)).json())["entries"][0]
     assert newest["detail"] == "unknown user; 30 more failed before, not recorded"
+
+
+async def test_what_is_refused_to_someone_known_is_recorded(
+    client: Client, admin: Headers, member: Headers
+) -> None:
+    path = "/api/hosts/nas/containers/web/actions"
+    assert (await client.post(path, json={"action": "kill"}, headers=member)).status == 403
+    asked = {"name": "script", "role": "admin", "password": ADMIN[1]}
+    made = await (await client.post("/api/auth/tokens", json=asked, headers=admin)).json()
+    program = bearer(made["token"])
+    assert (await client.delete("/api/users/mel", headers=program)).status == 403
+    own = {"password": "another of hers"}
+    assert (await client.patch("/api/users/ada", json=own, headers=admin)).status == 403
+    # Neither is who is not known, nor who only wanted to read.
+    assert (await client.post(path, json={"action": "kill"})).status == 401
+    assert (await client.get("/api/users", headers=member)).status == 403
+    page = await (await client.get("/api/audit", headers=admin)).json()
+    refused = [one for one in page["entries"] if one["outcome"] == "refused"]
+    assert [
+        (one["actor"], one["token"], one["action"], one["target"]) for one in reversed(refused)
+    ] == [
+        (MEMBER[0], None, "request", f"POST {path}"),
+        (ADMIN[0], "script", "request", "DELETE /api/users/mel"),
+        (ADMIN[0], None, "request", "PATCH /api/users/ada"),
+    ]
+    assert refused[-1]["detail"] == "only an admin may do this"
+
+
+async def test_an_action_that_the_hosts_source_cannot_do_is_recorded(
+    client: Client, admin: Headers, push: Callable[..., Awaitable[ClientResponse]]
+) -> None:
+    await push(report("nas", container("web")))
+    path = "/api/hosts/nas/containers/web/actions"
+    assert (await client.post(path, json={"action": "kill"}, headers=admin)).status == 409
+    newest = (await (await client.get("/api/audit", headers=admin)).json())["entries"][0]
+    told = (newest["action"], newest["hostId"], newest["target"], newest["outcome"])
+    assert told == ("container.kill", "nas", "web", "refused")
+
+
+async def test_refusals_fill_neither_the_record_nor_the_room_for_failed_sign_ins(
+    client: Client, admin: Headers, member: Headers, application: web.Application
+) -> None:
+    path = f"/api/users/{'x' * 300}"
+    assert (await client.delete(path, headers=member)).status == 403
+    assert (await acts(client, admin))[-1][2] == f"DELETE {path}"[:256]
+    audit, wanted = application[keys.AUDIT], Act(MEMBER[0], "192.0.2.7", "request")
+    later = time.time() + VAIN_AT_ONCE * VAIN_EVERY_S
+    for _ in range(VAIN_AT_ONCE + 5):
+        await audit.record_refusal(wanted, "only an admin may do this", later)
+    outcomes = [one[3] for one in await acts(client, admin)]
+    assert outcomes.count("refused") == 1 + VAIN_AT_ONCE
+    await audit.record_failure(Act(None, "192.0.2.7", "session.login"), "unknown user", later)
+    await audit.record_refusal(wanted, "only an admin may do this", later + VAIN_EVERY_S)
+    page = await (await client.get("/api/audit?limit=2", headers=admin)).json()
+    assert [one["detail"] for one in page["entries"]] == [
+        "only an admin may do this; 5 more refused before, not recorded",
+        "unknown user",
+    ]
 
 
 async def test_the_first_admins_doings_are_recorded(

@@ -5,6 +5,7 @@ The function's annotations say everything: `body` is decoded into its struct,
 path comes from the path and any other `str | None` one from the query.
 """
 
+import contextlib
 import inspect
 import logging
 import re
@@ -22,11 +23,11 @@ from yarl import URL
 
 from archnest import keys
 from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
-from archnest.api.client import Address, address_text, client_address
+from archnest.api.client import Address, act, address_text, client_address
 from archnest.api.problems import problem_response, told
 from archnest.api.sending import BATCH_BYTES, send
 from archnest.auth.access import LOCAL_OPERATOR, Access, Gate
-from archnest.errors import Invalid, Problem, RevokedAgentToken
+from archnest.errors import Invalid, NotAllowed, Problem, RevokedAgentToken
 from archnest.feed import Encoded
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
 VARY = "Accept-Encoding, Authorization"
 """What decides what is answered, beside the address."""
+MAX_RECORDED_PATH = 256
 MAX_REMEMBERED_QUERY = 256
 """Characters of a query up to which it is kept in mind what it says."""
 
@@ -163,6 +165,8 @@ class _Endpoint:
         except Problem as problem:
             if self.route.access is Access.AGENT and problem.status < 500:
                 _note_refusal(request, problem)
+            if isinstance(problem, NotAllowed):
+                await self._record_refusal(request, problem, address)
             return told(problem)
         except (web.HTTPException, ConnectionError):
             raise
@@ -202,9 +206,7 @@ class _Endpoint:
         access = self.route.access
         if access in (Access.ANYONE, Access.TICKET):
             return {}
-        # Of two nobody knows which a proxy before us looked at.
-        sent = request.headers.getall("Authorization", ())
-        authorization = sent[0] if len(sent) == 1 else None
+        authorization = _authorization(request)
         if access is Access.AGENT:
             agent = gate.admit_agent(address, authorization)
             request[keys.AGENT] = agent
@@ -217,6 +219,25 @@ class _Endpoint:
             )
         )
         return {"identity": identity} if self._takes_identity else {}
+
+    async def _record_refusal(
+        self, request: web.Request, problem: Problem, address: Address | None
+    ) -> None:
+        """Keep who wanted to change what they may not; its body may be unread."""
+        if self.route.method == "GET" or self.route.access not in (Access.MEMBER, Access.ADMIN):
+            return
+        # Whoever is unknown is answered 401, and leaves nothing here.
+        with contextlib.suppress(Problem):
+            who = request.app[keys.GATE].identify(_authorization(request), address)
+            wanted = f"{request.method} {request.rel_url.raw_path}"
+            what = act(request, who, "request", target=wanted[:MAX_RECORDED_PATH])
+            await request.app[keys.AUDIT].record_refusal(what, problem.detail, time.time())
+
+
+def _authorization(request: web.Request) -> str | None:
+    # Of two nobody knows which a proxy before us looked at.
+    sent = request.headers.getall("Authorization", ())
+    return sent[0] if len(sent) == 1 else None
 
 
 # A page asks the same until something changes.

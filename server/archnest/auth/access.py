@@ -118,16 +118,19 @@ class Gate:
         Raises NotSignedIn, or NotAllowed when that role may not or when it
         takes a session.
         """
-        token = bearer_token(authorization)
-        if token is not None and is_access_token(token):
-            identity = self._program(token, address)
-            if session_only:
-                raise NotAllowed("this takes a session, not an access token: sign in")
-        else:
-            identity = self._person(token)
+        identity = self.identify(authorization, address)
+        if session_only and identity.session_id is None:
+            raise NotAllowed("this takes a session, not an access token: sign in")
         if access is Access.ADMIN and identity.role != "admin":
             raise NotAllowed("only an admin may do this")
         return identity
+
+    def identify(self, authorization: str | None, address: Address | None = None) -> Identity:
+        """Who asks, whatever they may do; raises NotSignedIn."""
+        token = bearer_token(authorization)
+        if token is not None and is_access_token(token):
+            return self._program(token, address)
+        return self._person(token)
 
     def _person(self, token: str | None) -> Identity:
         session = self._sessions.find(token) if token is not None else None

@@ -8,7 +8,11 @@ Outcome = Literal["begun", "done", "failed", "refused"]
 
 
 class Act(Struct, rename="camel", frozen=True):
-    """Who does what to what; `action` is noun.verb, as in `container.restart`."""
+    """Who does what to what; `action` is noun.verb, as in `container.restart`.
+
+    It is `request` for one whose sender may not make it, the `target` then its
+    method and path.
+    """
 
     actor: str | None
     """A username; None is whoever owns the data folder and used the command line."""
@@ -23,7 +27,7 @@ class Act(Struct, rename="camel", frozen=True):
 
 
 class AuditEntry(Act, rename="camel", frozen=True, kw_only=True):
-    """One act with its outcome; `begun` goes on or was cut short."""
+    """One act with its outcome; `begun` goes on or was cut short, `refused` was not tried."""
 
     id: int
     at: str
