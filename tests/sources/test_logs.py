@@ -184,6 +184,17 @@ async def test_what_cannot_be_read_is_a_limit_and_not_an_error(
     assert (response.status, await slug(response)) == (409, "not-available")
 
 
+@pytest.mark.parametrize("query", ["", "?format=text", "?follow=1"])
+async def test_an_engine_that_is_away_is_told(
+    client: Client, admin: Headers, talk: Any, query: str
+) -> None:
+    await talk(BOTH)
+    await client.patch("/api/sources/nas", json={"address": "/nowhere.sock"}, headers=admin)
+    response = await logs(client, admin, query)
+    assert (response.status, await slug(response)) == (502, "source-unavailable")
+    assert "no such file" in (await response.json())["detail"]
+
+
 @pytest.mark.parametrize(
     "query", ["tail=-1", "tail=1e3", "since=yesterday", "follow=x", "format=x"]
 )

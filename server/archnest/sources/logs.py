@@ -5,12 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import aiodocker
 import aiohttp
 
-from archnest.errors import NotAvailable, NotFound, SourceUnavailable
+from archnest.errors import EngineRefused, NotAvailable
 from archnest.sources.connect import CONNECT_S, Client, Target, connected
-from archnest.sources.failures import explained, printable
+from archnest.sources.failures import as_problem
 from archnest.sources.loglines import LogLine, LogLines
 
 LINES_PER_S = 20_000
@@ -45,28 +44,31 @@ async def opened(
     """The log's lines in batches, on a connection of its own that ends with this.
 
     Raises NotFound, NotAvailable when the logging driver cannot be read, and
-    SourceUnavailable; the iterator raises SourceUnavailable too.
+    SourceUnavailable.
     """
-    try:
-        async with (
-            connected(target) as client,
-            client.docker._query(
-                f"containers/{container_id}/logs",
-                params=query.params(),
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
-            ) as response,
-            response,
-        ):
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            client = await stack.enter_async_context(connected(target))
+            response = await stack.enter_async_context(_asked(client, container_id, query))
             has_terminal = await _has_terminal(client, container_id)
-            yield _batches(response, LogLines(has_terminal=has_terminal))
-    except aiodocker.DockerError as error:
-        if error.status == 404:
-            raise NotFound(printable(error.message)) from None
-        if error.status < 900:
-            raise NotAvailable(printable(error.message)) from None
-        raise SourceUnavailable(explained(error).detail) from error
-    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise SourceUnavailable(explained(error).detail) from error
+        except Exception as error:
+            problem = as_problem(error)
+            if isinstance(problem, EngineRefused):
+                problem = NotAvailable(problem.detail)
+            raise problem from error
+        yield _batches(response, LogLines(has_terminal=has_terminal))
+
+
+@contextlib.asynccontextmanager
+async def _asked(
+    client: Client, container_id: str, query: LogQuery
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    path = f"containers/{container_id}/logs"
+    # However long it takes: who follows a log does so for ever.
+    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S)
+    asked = client.docker._query(path, params=query.params(), timeout=timeout)
+    async with asked as response, response:
+        yield response
 
 
 async def _has_terminal(client: Client, container_id: str) -> bool:
