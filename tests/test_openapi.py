@@ -1,6 +1,9 @@
 """The OpenAPI document says what the routes and structs say."""
 
+import json
 import re
+import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -55,3 +58,35 @@ def test_answers_have_schemas_unless_they_are_empty(described: dict[str, Any]) -
         for operation in methods.values():
             (status, success), *_ = operation["responses"].items()
             assert (status in ("101", "204")) is ("content" not in success)
+
+
+def patterns(found: Any) -> Iterator[str]:
+    """Every pattern in a part of the document."""
+    if isinstance(found, list):
+        for one in found:
+            yield from patterns(one)
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            if name == "pattern" and isinstance(value, str):
+                yield value
+            else:
+                yield from patterns(value)
+
+
+def test_patterns_are_those_of_json_schema(described: dict[str, Any]) -> None:
+    found = sorted(set(patterns(described)))
+    words = ["nas", "..", "nas\n", "2026-06-20T19:30:00Z", "2026-06-20T19:30:00Z\n"]
+    # With `u`, as JSON Schema has it, an escape that means nothing is an error.
+    script = (
+        "const [found, words] = JSON.parse(process.argv[1]);"
+        "const compiled = found.map((one) => new RegExp(one, 'u'));"
+        "console.log(JSON.stringify(words.map((word) => compiled.map((one) => one.test(word)))));"
+    )
+    command = ["node", "-e", script, json.dumps([found, words])]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    host_id = next(n for n, one in enumerate(found) if "{1,128}" in one)
+    timestamp = next(n for n, one in enumerate(found) if "T[0-9]" in one)
+    matches = json.loads(ran.stdout)
+    assert [row[host_id] for row in matches[:3]] == [True, False, False]
+    assert [row[timestamp] for row in matches[3:]] == [True, False]

@@ -59,7 +59,8 @@ def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         [*wanted, ProblemDocument], ref_template="#/components/schemas/{name}"
     )
-    schema_of = dict(zip([*wanted, ProblemDocument], schemas, strict=True))
+    components = _with_ecma_patterns(components)
+    schema_of = dict(zip([*wanted, ProblemDocument], _with_ecma_patterns(schemas), strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route, answer in zip(routes, answers, strict=True):
         path = re.sub(r"\{(\w+)\}", lambda match: "{" + _camel(match[1]) + "}", route.path)
@@ -76,6 +77,24 @@ def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
                 "agentToken": {"type": "http", "scheme": "bearer"},
             },
         },
+    }
+
+
+def _with_ecma_patterns(found: Any) -> Any:
+    """The same schemas with patterns as JSON Schema has them.
+
+    They decode with Python's `\\Z`, as its `$` takes a line feed at the end;
+    ECMA 262 has no `\\Z`, and its `$` is as strict.
+    """
+    if isinstance(found, list | tuple):
+        return [_with_ecma_patterns(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        name: value.replace(r"\Z", "$")
+        if name == "pattern" and isinstance(value, str)
+        else _with_ecma_patterns(value)
+        for name, value in found.items()
     }
 
 
