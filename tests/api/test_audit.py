@@ -50,7 +50,18 @@ async def test_only_so_many_entries_are_kept(
     assert [one["target"] for one in page["entries"]] == ["4", "3", "2"]
 
 
-@pytest.mark.parametrize("query", ["before=x", "before=-1", "limit=0", "limit=1e3"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=x",
+        "before=-1",
+        "before=" + "0" * 19 + "1" + "9" * 19,
+        "before=" + "0" * 19 + "1" + "9" * 5_000,
+        f"before={2**63}",
+        "limit=0",
+        "limit=1e3",
+    ],
+)
 async def test_words_that_are_no_number_are_refused(
     client: Client, admin: Headers, query: str
 ) -> None:

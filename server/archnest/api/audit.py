@@ -1,5 +1,7 @@
 """What people did, for admins."""
 
+import re
+
 from aiohttp import web
 
 from archnest import keys
@@ -21,6 +23,6 @@ async def list_audit(
 def _number(name: str, text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
+    if not (re.fullmatch("[0-9]{1,19}", text) and 0 < int(text) < 2**63):
         raise Invalid(f"{name}: a positive whole number is expected")
     return int(text)
