@@ -115,6 +115,31 @@ def test_a_line_that_is_no_setting_is_named() -> None:
         parse_env_file("A=1\nnonsense\n", "file")
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("debug # for now", "debug"),
+        ("debug\t#", "debug"),
+        (" # none", ""),
+        ("a#b", "a#b"),
+        ("#b", "#b"),
+        ("'a # b'", "a # b"),
+        ("'a' # it's b", "a"),
+        ('"a\'b"\t# "c"', "a'b"),
+        ("''", ""),
+        ("it's", "it's"),
+    ],
+)
+def test_a_comment_is_no_part_of_a_value(written: str, value: str) -> None:
+    assert parse_env_file(f"A={written}", "file") == {"A": value}
+
+
+@pytest.mark.parametrize("written", ["'a'b", "'a'#b", "'a' b'", "'a", '"', "\"a'"])
+def test_what_stands_behind_a_quote_is_no_part_of_a_value(written: str) -> None:
+    with pytest.raises(StartRefused, match=r"file:2 .*closing quote"):
+        parse_env_file(f"B=1\nA={written}\n", "file")
+
+
 def test_the_signing_secret_is_generated_once_and_private(tmp_path: Path) -> None:
     config = load({}, data_dir=str(tmp_path / "data"))
     first, second = with_secrets(config), with_secrets(config)

@@ -181,7 +181,7 @@ def _with_file(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_env_file(text: str, name: str) -> dict[str, str]:
-    """`NAME=value` lines; blank lines, `#` lines, `export` and quotes as usual.
+    """`NAME=value` lines; blank lines, `#` comments, `export` and quotes as usual.
 
     Raises StartRefused naming the line that is none of these.
     """
@@ -190,14 +190,28 @@ def parse_env_file(text: str, name: str) -> dict[str, str]:
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
-        match = re.match(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)\Z", line)
+        match = re.match(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)\Z", line)
         if match is None:
             raise StartRefused(f"ARCHNEST_CONFIG is wrong: {name}:{number} is not NAME=value")
-        key, value = match.groups()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        values[key] = value
+        try:
+            values[match[1]] = _unquoted(match[2])
+        except ValueError as error:
+            raise StartRefused(f"ARCHNEST_CONFIG is wrong: {name}:{number} {error}") from None
     return values
+
+
+def _unquoted(text: str) -> str:
+    """A value without its quotes and the comment behind it; raises ValueError.
+
+    As in a shell, a `#` begins a comment only behind a space.
+    """
+    value = text.strip()
+    if not value.startswith(("'", '"')):
+        return re.split(r"\s#", text, maxsplit=1)[0].strip()
+    quoted = re.match(r"(?:'([^']*)'|\"([^\"]*)\")(?:\s+#.*)?\Z", value)
+    if quoted is None:
+        raise ValueError("does not end with the closing quote or a comment behind it")
+    return quoted[1] if quoted[2] is None else quoted[2]
 
 
 def _user_data_dir(environ: Mapping[str, str]) -> str:
