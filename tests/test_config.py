@@ -105,6 +105,14 @@ def test_a_settings_file_is_read_and_the_environment_wins(tmp_path: Path) -> Non
     assert (config.listen_host, config.listen_port, config.base_path) == ("::1", 2, "/nest/")
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_variable_hides_no_line_of_the_file(tmp_path: Path, empty: str) -> None:
+    file = tmp_path / "archnest.env"
+    file.write_text("ARCHNEST_LISTEN=0.0.0.0:1\nARCHNEST_LOG_LEVEL=\n")
+    config = load({"ARCHNEST_CONFIG": str(file), "ARCHNEST_LISTEN": empty})
+    assert (config.listen_port, config.log_level) == (1, "info")
+
+
 def test_a_missing_settings_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match="ARCHNEST_CONFIG"):
         load({"ARCHNEST_CONFIG": str(tmp_path / "none")})

@@ -151,7 +151,6 @@ class _Reader:
         self._values = values
 
     def __call__(self, name: str, default: str, parse: Callable[[str], T]) -> T:
-        # An empty value means "not set": compose files write `NAME=` for that.
         text = self._values.get(name, "").strip() or default
         try:
             return parse(text)
@@ -165,6 +164,7 @@ class _Reader:
 
 
 def _with_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """Both, without what is empty in the environment: compose files write `NAME=` for "not set"."""
     name = environ.get("ARCHNEST_CONFIG", "").strip()
     values: dict[str, str] = {}
     if name:
@@ -177,7 +177,7 @@ def _with_file(environ: Mapping[str, str]) -> dict[str, str]:
                 f" and {name} is not ({reason})"
             ) from None
         values = parse_env_file(text, name)
-    return {**values, **environ}
+    return {**values, **{name: value for name, value in environ.items() if value.strip()}}
 
 
 def parse_env_file(text: str, name: str) -> dict[str, str]:
