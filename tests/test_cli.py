@@ -16,6 +16,7 @@ from archnest import __version__, cli
 from archnest.auth.passwords import Passwords
 from archnest.store.database import DATABASE_NAME
 from archnest.store.lock import DataFolderLock
+from tests.sources.transports import openssl
 
 ARCHNEST = str(Path(sys.executable).with_name("archnest"))
 PASSWORD = "correct horse battery"
@@ -136,6 +137,24 @@ class TestUsage:
 
     def test_a_wrong_address_stops_serve(self, archnest: Command) -> None:
         assert_fails(archnest("serve", "--listen", "nowhere"), "ARCHNEST_LISTEN", "HOST:PORT")
+
+    def test_an_address_that_does_not_resolve_stops_serve(self, archnest: Command) -> None:
+        archnest("migrate")
+        # No zone has this name, which needs no name server to tell.
+        outcome = archnest("serve", "--listen", "[fe80::1%nosuch]:0")
+        assert_fails(outcome, "ARCHNEST_LISTEN", "does not resolve: Name or service not known")
+
+    def test_nobody_is_asked_for_the_passphrase_of_a_key(
+        self, archnest: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+        made = ["-passout", "pass:secret", "-keyout", key, "-out", cert]
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=nest", *made)
+        monkeypatch.setenv("ARCHNEST_TLS_CERT", cert)
+        monkeypatch.setenv("ARCHNEST_TLS_KEY", key)
+        archnest("migrate")
+        outcome = archnest("serve", "--listen", "127.0.0.1:0")
+        assert_fails(outcome, "ARCHNEST_TLS_KEY is wrong", "encrypted")
 
 
 class TestAddingAUser:

@@ -200,6 +200,9 @@ async def _listen(runner: Runner, config: Config) -> None:
         await site.start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
+        if isinstance(error, socket.gaierror):
+            # The resolver's errors have numbers of their own.
+            reason = f"the name does not resolve: {error.strerror}"
         raise StartRefused(
             f"cannot listen on {config.listen_host}:{config.listen_port}: {reason};"
             " set ARCHNEST_LISTEN or --listen to another address"
@@ -229,13 +232,20 @@ def _tls(config: Config) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(config.tls_cert, config.tls_key)
+        context.load_cert_chain(config.tls_cert, config.tls_key, password=_refuse_passphrase)
     except (ssl.SSLError, OSError) as error:
         raise StartRefused(
             f"ARCHNEST_TLS_CERT and ARCHNEST_TLS_KEY are wrong: they must be a PEM certificate"
             f" and its key ({error})"
         ) from None
     return context
+
+
+def _refuse_passphrase() -> str:
+    # Without this OpenSSL would ask on the terminal, or hang without one.
+    raise StartRefused(
+        "ARCHNEST_TLS_KEY is wrong: it must be a key without a passphrase, and it is encrypted"
+    )
 
 
 def _announce(config: Config, accounts: Accounts) -> None:

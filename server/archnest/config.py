@@ -153,6 +153,8 @@ class _Reader:
     def __call__(self, name: str, default: str, parse: Callable[[str], T]) -> T:
         text = self._values.get(name, "").strip() or default
         try:
+            if "\0" in text:
+                raise ValueError("the form is text without the character 0")
             return parse(text)
         except ValueError as error:
             raise StartRefused(f"{name} is wrong: {error}") from None
@@ -217,7 +219,7 @@ def _unquoted(text: str) -> str:
 def _user_data_dir(environ: Mapping[str, str]) -> str:
     base = environ.get("XDG_DATA_HOME", "")
     if not base.startswith("/"):
-        base = str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "share")
+        base = str(Path(environ.get("HOME") or "~") / ".local" / "share")
     return str(Path(base) / "archnest")
 
 
@@ -225,18 +227,30 @@ def _address(text: str) -> tuple[str, int]:
     match = re.match(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:\s\[\]]*)):([0-9]{1,5})\Z", text)
     if match is None or int(match[3]) > 65535:
         raise ValueError(f"the form is HOST:PORT, as in 127.0.0.1:4000 or [::]:4000, not {text!r}")
-    return match[1] or match[2] or "0.0.0.0", int(match[3])
+    host = match[1] or match[2] or "0.0.0.0"
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"the form is HOST:PORT, and {host!r} is no host's name") from None
+    return host, int(match[3])
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"the form is a path, and the user of {text!r} has no folder") from None
 
 
 def _folder(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
+    path = _path(text)
     if path.exists() and not path.is_dir():
         raise ValueError(f"the form is a folder, and {text!r} is a file")
     return path
 
 
 def _readable_file(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
+    path = _path(text)
     if not (path.is_file() and os.access(path, os.R_OK)):
         raise ValueError(f"the form is a readable file, and {text!r} is not one")
     return path
