@@ -281,7 +281,7 @@ def _checked(record: SourceRecord) -> SourceRecord:
     try:
         _target(record).check()
     except ValueError as error:
-        raise Invalid(f"$.address: {error}") from None
+        raise Invalid(f"$.{error}") from None
     return record
 
 

@@ -215,6 +215,7 @@ async def test_what_a_port_a_mount_or_a_variable_does_not_tell_is_null(
         (report("a", container(name="x" * 32_769)), "$.containers[0].name"),
         (report("a", container(ports=[PORT] * 1_001)), "$.containers[0].ports"),
         (report("a", container(labels={str(n): "" for n in range(1_001)})), "labels"),
+        (report("a", container(labels={"x" * 32_769: ""})), "$.containers[0].labels: of a key"),
         (
             report("a", container(ports=[PORT] * 3 + [{"hostPort": "x"}])),
             "$.containers[0].ports[3]",

@@ -192,22 +192,26 @@ async def test_a_host_is_its_engines_before_that_ever_answered(
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "wrong"),
     [
-        {"kind": "docker-socket", "address": "relative"},
-        {"kind": "docker-tcp", "address": "nas"},
-        {"kind": "docker-ssh", "address": "root@nas"},
-        {"kind": "docker-tcp", "address": "nas:1", "certFile": "/c", "keyFile": "/k"},
-        {"kind": "docker-tcp", "address": "nas:1", "caFile": "relative"},
-        {"kind": "docker-http", "address": "nas:1"},
+        ({"kind": "docker-socket", "address": "relative"}, "address"),
+        ({"kind": "docker-tcp", "address": "nas"}, "address"),
+        ({"kind": "docker-ssh", "address": "nas", "keyFile": "/k"}, "address"),
+        ({"kind": "docker-ssh", "address": "root@nas"}, "keyFile"),
+        ({"kind": "docker-tcp", "address": "nas:1", "certFile": "/c", "keyFile": "/k"}, "caFile"),
+        ({"kind": "docker-tcp", "address": "nas:1", "certFile": "/c"}, "keyFile"),
+        ({"kind": "docker-tcp", "address": "nas:1", "keyFile": "/k"}, "certFile"),
+        ({"kind": "docker-tcp", "address": "nas:1", "caFile": "relative"}, "caFile"),
+        ({"kind": "docker-http", "address": "nas:1"}, "kind"),
     ],
 )
-async def test_words_that_are_wrong_are_refused(
-    client: Client, admin: Headers, fields: dict[str, str]
+async def test_words_that_are_wrong_are_refused_by_name(
+    client: Client, admin: Headers, fields: dict[str, str], wrong: str
 ) -> None:
     for path in ("/api/sources", "/api/sources/test"):
         response = await client.post(path, json={"hostId": "nas", **fields}, headers=admin)
         assert (response.status, await slug(response)) == (400, "invalid")
+        assert (await response.json())["detail"].startswith(f"$.{wrong}: ")
 
 
 async def test_plain_tcp_over_a_network_is_warned_of(client: Client, admin: Headers) -> None:

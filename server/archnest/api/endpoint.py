@@ -271,8 +271,8 @@ def _named(error: msgspec.ValidationError) -> str:
     if not message:
         return f"$: {_short(str(error))}"
     path = path.rstrip("`")
-    if path.startswith("key in "):
-        path = path.removeprefix("key in `")
+    if path.startswith("key` in `"):
+        path, message = path.removeprefix("key` in `"), f"of a key: {message}"
     return f"{path}: {_short(message)}"
 
 

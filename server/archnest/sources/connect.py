@@ -43,20 +43,21 @@ class Target:
     host_key: str | None = None
 
     def check(self) -> None:
-        """Raise ValueError saying what is wrong with the words themselves."""
+        """Raise ValueError saying what is wrong with the words themselves, the field first."""
         if self.kind == "docker-ssh":
             ssh_address(self.address)
             if self.key_file is None:
-                raise ValueError("docker-ssh needs keyFile, the path of a private key")
+                raise ValueError("keyFile: docker-ssh needs it, the path of a private key")
         elif self.kind == "docker-socket":
             if not self.address.startswith("/"):
-                raise ValueError("the form of a socket is an absolute path")
+                raise ValueError("address: the form of a socket is an absolute path")
         else:
             tcp_address(self.address)
             if (self.cert_file is None) != (self.key_file is None):
-                raise ValueError("certFile and keyFile belong together")
+                missing = "certFile" if self.cert_file is None else "keyFile"
+                raise ValueError(f"{missing}: certFile and keyFile belong together")
             if self.cert_file is not None and self.ca_file is None:
-                raise ValueError("certFile needs caFile: without it there is no TLS")
+                raise ValueError("caFile: certFile needs it, without it there is no TLS")
 
     @property
     def warning(self) -> str | None:
@@ -153,7 +154,7 @@ def tcp_address(text: str) -> tuple[str, int]:
     """Host and port of host:port or [v6]:port; raises ValueError for anything else."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
     if match is None or not 0 < int(match[3]) < 65536:
-        raise ValueError("the form of a TCP address is host:port")
+        raise ValueError("address: the form of a TCP address is host:port")
     return match[1] or match[2], int(match[3])
 
 

@@ -28,7 +28,7 @@ def ssh_address(text: str) -> SshAddress:
     form = r"([A-Za-z0-9._-]+)@(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?"
     match = re.fullmatch(form, text)
     if match is None or not 0 < int(match[4] or DEFAULT_PORT) < 65536:
-        raise ValueError("the form is user@host or user@host:port")
+        raise ValueError("address: the form is user@host or user@host:port")
     return SshAddress(match[1], match[2] or match[3], int(match[4] or DEFAULT_PORT))
 
 
