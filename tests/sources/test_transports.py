@@ -63,6 +63,18 @@ async def test_each_failure_of_tls_has_its_word(
     assert await problem(tcp(address, ca_file=certificates.path("ca.key"))) == "tls-failed"
 
 
+async def test_a_missing_file_of_tls_is_named(certificates: Certificates) -> None:
+    files = {
+        "ca_file": certificates.path("ca.pem"),
+        "cert_file": certificates.path("client.pem"),
+        "key_file": certificates.path("client.key"),
+    }
+    missing = certificates.path("none.pem")
+    for one in files:
+        result = await examined(tcp("127.0.0.1:1", **{**files, one: missing}))
+        assert (result.problem, result.detail) == ("not-found", f"there is no such file: {missing}")
+
+
 async def test_each_failure_of_the_network_has_its_word(tmp_path: Path) -> None:
     assert await problem(tcp(f"127.0.0.1:{free_port()}")) == "refused"
     assert await problem(tcp("no-such-host.invalid:2375")) == "name-unknown"
@@ -237,10 +249,25 @@ def test_only_plain_tcp_beyond_this_machine_is_warned_of() -> None:
     assert Target("docker-socket", "/var/run/docker.sock").warning is None
 
 
-@pytest.mark.parametrize("address", ["nas", "nas:0", "nas:99999", "http://nas:1", "a@b:1", "n s:1"])
+NO_HOSTS = ["a..b:1", ".a:1", "x" * 64 + ":1", "nas:0", "nas:99999", "http://nas:1", "n s:1"]
+
+
+@pytest.mark.parametrize("address", ["nas", "a@b:1", *NO_HOSTS])
 def test_addresses_of_another_form_are_refused(address: str) -> None:
     with pytest.raises(ValueError, match="form"):
         Target("docker-tcp", address).check()
+
+
+@pytest.mark.parametrize("address", ["nas:1", *(f"root@{address}" for address in NO_HOSTS)])
+def test_ssh_addresses_of_another_form_are_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="form"):
+        Target("docker-ssh", address, key_file="/k").check()
+
+
+@pytest.mark.parametrize("host", ["nas", "nas.lan.", "my_nas.lan", "192.0.2.1", "[fe80::1%eth0]"])
+def test_addresses_of_hosts_are_taken(host: str) -> None:
+    Target("docker-tcp", f"{host}:1").check()
+    Target("docker-ssh", f"root@{host}", key_file="/k").check()
 
 
 async def test_a_client_speaks_the_engines_version(engine: Engine) -> None:

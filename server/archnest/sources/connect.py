@@ -13,13 +13,14 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiodocker import Docker
 
 from archnest.sources.failures import NOT_AN_ENGINE, SourceFailure, explained
-from archnest.sources.ssh_address import ssh_address
+from archnest.sources.ssh_address import HOST_NAME, ssh_address
 
 OLDEST_API = (1, 24)
 NEWEST_API = (1, 52)
@@ -152,7 +153,7 @@ def negotiated(version: dict[str, Any]) -> Version:
 
 def tcp_address(text: str) -> tuple[str, int]:
     """Host and port of host:port or [v6]:port; raises ValueError for anything else."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
+    match = re.fullmatch(rf"(?:\[([0-9A-Fa-f:.%a-z]+)\]|({HOST_NAME})):([0-9]{{1,5}})", text)
     if match is None or not 0 < int(match[3]) < 65536:
         raise ValueError("address: the form of a TCP address is host:port")
     return match[1] or match[2], int(match[3])
@@ -183,6 +184,10 @@ async def _connector(target: Target) -> tuple[str, aiohttp.BaseConnector]:
 
 
 def _tls(target: Target) -> ssl.SSLContext:
+    for path in (target.ca_file, target.cert_file, target.key_file):
+        if path is not None:
+            # OpenSSL does not say which file it cannot read.
+            Path(path).open("rb").close()
     context = ssl.create_default_context(cafile=target.ca_file)
     if target.cert_file is not None:
         # Without a password callback OpenSSL would ask on the server's terminal.

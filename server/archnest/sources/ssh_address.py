@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 DEFAULT_PORT = 22
+HOST_NAME = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+"""A regular expression; what has no such form cannot be looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class SshAddress:
 
 def ssh_address(text: str) -> SshAddress:
     """The parts of user@host or user@host:port; raises ValueError for anything else."""
-    form = r"([A-Za-z0-9._-]+)@(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?"
-    match = re.fullmatch(form, text)
+    host = rf"(?:\[([0-9A-Fa-f:.%a-z]+)\]|({HOST_NAME}))"
+    match = re.fullmatch(rf"([A-Za-z0-9._-]+)@{host}(?::([0-9]{{1,5}}))?", text)
     if match is None or not 0 < int(match[4] or DEFAULT_PORT) < 65536:
         raise ValueError("address: the form is user@host or user@host:port")
     return SshAddress(match[1], match[2] or match[3], int(match[4] or DEFAULT_PORT))
