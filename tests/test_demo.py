@@ -6,11 +6,14 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
+from archnest.demo_engine import DemoEngine
 from archnest.demo_fleet import FLEETING_S, fleet
 from archnest.demo_services import FATES
 from archnest.model.report import Report
@@ -119,10 +122,23 @@ def test_the_demos_engine_obeys(demo: Running, session: str) -> None:
     for action, state in (("stop", "exited"), ("start", "running"), ("pause", "paused")):
         act(demo, session, f"{path}/actions", action)
         until(lambda state=state: workshop(demo, session)[name]["state"] == state, state)
-    with pytest.raises(urllib.error.HTTPError, match="409"):
+    with pytest.raises(urllib.error.HTTPError, match="409") as refusal:
         act(demo, session, f"{path}/actions", "remove")
+    refused = json.load(refusal.value)
+    assert refused["detail"].startswith(f"cannot remove container '{name}'")
     entries = demo.ask("GET", "/api/audit", token=session)["entries"]
     assert [one["outcome"] for one in entries[:2]] == ["failed", "done"]
+
+
+async def test_the_demos_engine_answers_as_docker_does(tmp_path: Path) -> None:
+    (host,) = fleet(1, 1, now=NOW)
+    async with (
+        DemoEngine(host).serving(tmp_path / "s"),
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(tmp_path / "s"))) as session,
+    ):
+        for path in ("/version", "/v1.44/containers/none/json"):
+            async with session.get(f"http://localhost{path}") as answer:
+                assert answer.headers["Content-Type"] == "application/json"
 
 
 def test_the_demos_containers_log(demo: Running, session: str) -> None:

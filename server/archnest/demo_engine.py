@@ -77,13 +77,13 @@ class DemoEngine:
 
     async def _version(self, request: web.Request) -> web.StreamResponse:
         engine = self._host.engine
-        return web.json_response(
+        return _json(
             {"Version": engine.version, "ApiVersion": engine.api_version, "MinAPIVersion": "1.24"}
         )
 
     async def _info(self, request: web.Request) -> web.StreamResponse:
         engine = self._host.engine
-        return web.json_response(
+        return _json(
             {
                 "ID": f"demo-{self._host.host_id}",
                 "Name": self._host.host_id,
@@ -97,7 +97,7 @@ class DemoEngine:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         reported = [one.as_reported(time.time()) for one in self._containers.values()]
-        return web.json_response(
+        return _json(
             [
                 {
                     "Id": one.id,
@@ -111,17 +111,17 @@ class DemoEngine:
         )
 
     async def _inspect(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(inspected(self._named(request).as_reported(time.time())))
+        return _json(inspected(self._named(request).as_reported(time.time())))
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
         container, now = self._named(request), time.time()
         stats = container.as_reported(now).stats
         if stats is None:
-            return web.json_response({"read": "0001-01-01T00:00:00Z"})
+            return _json({"read": "0001-01-01T00:00:00Z"})
         before = self._cpu.get(request.match_info["id"], (now - 1, 0.0))
         current = now, before[1] + (stats.cpu_percent or 0) / 100 * (now - before[0])
         self._cpu[request.match_info["id"]] = current
-        return web.json_response(sampled(stats, current, before, self._host.engine.cpus or 1))
+        return _json(sampled(stats, current, before, self._host.engine.cpus or 1))
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         container = self._named(request)
@@ -275,5 +275,12 @@ def log_frame(service: str, number: int) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(line).to_bytes(4, "big") + line
 
 
+def _json(answer: object) -> web.Response:
+    """As an engine says it: without the charset of aiohttp's own."""
+    return web.Response(body=json.dumps(answer).encode(), content_type="application/json")
+
+
 def _problem(kind: type[web.HTTPException], message: str) -> web.HTTPException:
-    return kind(text=json.dumps({"message": message}), content_type="application/json")
+    problem = kind(text=json.dumps({"message": message}), content_type="application/json")
+    problem.charset = None
+    return problem

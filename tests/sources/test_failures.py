@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+from typing import Any
 
 import pytest
+from aiodocker import DockerError
 
-from archnest.errors import Conflict
-from archnest.sources.failures import SourceFailure, explained
+from archnest.errors import Conflict, EngineRefused
+from archnest.sources.failures import MAX_SAID, SourceFailure, as_problem, explained
 
 
 def caused(inner: Exception) -> Exception:
@@ -32,6 +34,26 @@ def test_the_innermost_cause_names_a_failure(error: Exception, kind: str, words:
         found = explained(wrapped)
         assert found.kind == kind
         assert words in found.detail
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ('{"message": "it is paused:\\nno"}', "it is paused: no"),
+        ("it is paused", "it is paused"),
+        ('{"error": "paused"}', '{"error": "paused"}'),
+        ('["paused"]', '["paused"]'),
+        ("404", "404"),
+        ("[" * 100_000, "[" * MAX_SAID),
+        ('{"message": null}', "None"),
+        (None, "None"),
+    ],
+    ids=lambda text: str(text)[:20],
+)
+def test_an_engines_refusal_is_told_in_its_own_words(message: Any, words: str) -> None:
+    refused = as_problem(DockerError(409, message))
+    assert (type(refused), refused.detail) == (EngineRefused, words)
+    assert words[:400] in explained(DockerError(500, message)).detail
 
 
 async def test_the_first_task_to_fail_is_the_reason() -> None:

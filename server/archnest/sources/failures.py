@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import socket
 import ssl
 
@@ -54,8 +55,17 @@ def as_problem(error: Exception) -> Problem:
     # From 900 on aiodocker tells of its own failures, not of the engine's answer.
     if isinstance(error, aiodocker.DockerError) and error.status < 900:
         kind = NotFound if error.status == 404 else EngineRefused
-        return kind(printable(error.message))
+        return kind(printable(_said(error)))
     return SourceUnavailable(explained(error).detail)
+
+
+def _said(error: aiodocker.DockerError) -> str:
+    """The engine's own words, which aiodocker leaves in their JSON behind a charset."""
+    try:
+        said = json.loads(error.message)["message"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        said = error.message
+    return str(said)
 
 
 def printable(text: str) -> str:
@@ -137,7 +147,7 @@ def _of_network(error: BaseException) -> SourceFailure | None:
 def _of_engine(error: BaseException) -> SourceFailure | None:
     if isinstance(error, aiodocker.DockerError) and error.status < 900:
         return SourceFailure(
-            "engine-failed", printable(f"the engine answered {error.status}: {error.message}")
+            "engine-failed", printable(f"the engine answered {error.status}: {_said(error)}")
         )
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return SourceFailure("disconnected", "the engine closed the connection")
