@@ -126,7 +126,9 @@ class TestUsage:
     ) -> None:
         code, out, err = archnest("openapi")
         assert (code, err) == (0, "")
-        assert json.loads(out)["openapi"].startswith("3.1")
+        described = json.loads(out)
+        assert described["openapi"].startswith("3.1")
+        assert "/api/openapi.json" in described["paths"]
         assert not data_dir.exists()
 
     def test_a_wrong_setting_is_named(

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exposition": GROUND | {"picture"},
     "vitals": GROUND | {"exposition", "fleet", "ingest", "store", "streams", "archnest"},
     "scrapes": GROUND | {"exposition", "feed", "fleet", "vitals"},
-    "keys": BELOW_API - {"openapi"},
+    "keys": BELOW_API,
     "logs": GROUND,
     "api": BELOW_API,
     "app": SERVER | {"archnest"},

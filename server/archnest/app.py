@@ -14,10 +14,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
-from archnest import __version__, keys, logs
-from archnest.api.documentation import documentation_route
+from archnest import __version__, keys, logs, openapi
 from archnest.api.endpoint import is_declared
 from archnest.api.page import asset_routes
 from archnest.api.policy import finish
@@ -32,7 +32,7 @@ from archnest.auth.agent_tokens import AgentTokens
 from archnest.bodies import Bodies
 from archnest.config import Config, with_secrets
 from archnest.errors import StartRefused
-from archnest.feed import Feed
+from archnest.feed import Encoded, Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
 from archnest.pollers import Pollers
@@ -76,6 +76,8 @@ def make_app(config: Config) -> web.Application:
     """
     app = web.Application()
     app[keys.CONFIG] = config
+    described = openapi.document(ROUTES, config.base_path)
+    app[keys.DESCRIPTION] = Encoded(msgspec.json.encode(described))
     app[keys.AGENT_VERSION] = agent_version()
     app[keys.STREAMS] = Streams()
     app[keys.SENDING] = Turns(BATCHES_A_ROUND)
@@ -84,7 +86,7 @@ def make_app(config: Config) -> web.Application:
     app.on_shutdown.extend([_close_terminals, _end_streams])
     app.on_response_prepare.append(finish)
     assets = asset_routes(asset_dir("web"), asset_dir("agent"))
-    for route in [*ROUTES, documentation_route(ROUTES), *assets]:
+    for route in [*ROUTES, *assets]:
         app.router.add_routes([route.as_aiohttp(config.base_path)])
     refuse_undeclared(app)
     return app

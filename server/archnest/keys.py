@@ -10,9 +10,10 @@ from archnest.auth.accounts import Accounts
 from archnest.auth.agent_tokens import AgentTokens
 from archnest.bodies import Bodies
 from archnest.config import Config
-from archnest.feed import Feed
+from archnest.feed import Encoded, Feed
 from archnest.fleet import Fleet
 from archnest.ingest import Ingest
+from archnest.openapi import Description
 from archnest.pollers import Pollers
 from archnest.refusals import Refusals
 from archnest.scrapes import Scrapes
@@ -24,6 +25,7 @@ from archnest.turns import Turns
 from archnest.vitals import Vitals
 
 CONFIG = web.AppKey("CONFIG", Config)
+DESCRIPTION: web.AppKey[Encoded[Description]] = web.AppKey("DESCRIPTION", Encoded)
 AGENT_VERSION = web.AppKey("AGENT_VERSION", str)
 DATABASE = web.AppKey("DATABASE", Database)
 READINESS = web.AppKey("READINESS", Readiness)

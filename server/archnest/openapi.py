@@ -51,7 +51,17 @@ class ProblemDocument(msgspec.Struct, frozen=True):
     detail: str
 
 
-def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
+class Description(msgspec.Struct, frozen=True):
+    """OpenAPI 3.1: the document itself."""
+
+    openapi: str
+    info: dict[str, str]
+    servers: list[dict[str, str]]
+    paths: dict[str, dict[str, Any]]
+    components: dict[str, Any]
+
+
+def document(routes: Sequence[DescribedRoute], base_path: str = "/") -> dict[str, Any]:
     """Describe every route: parameters, bodies, answers and who may call."""
     answers = [_answer_type(route) for route in routes]
     wanted = [kind for kind in answers if kind is not None]
@@ -66,18 +76,21 @@ def document(routes: Sequence[DescribedRoute]) -> dict[str, Any]:
         path = re.sub(r"\{(\w+)\}", lambda match: "{" + _camel(match[1]) + "}", route.path)
         operation = _operation(route, answer, schema_of)
         paths.setdefault(path, {})[route.method.lower()] = operation
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "ArchNest", "version": __version__},
-        "paths": paths,
-        "components": {
+    described = Description(
+        openapi="3.1.0",
+        info={"title": "ArchNest", "version": __version__},
+        servers=[{"url": base_path.rstrip("/") or "/"}],
+        paths=paths,
+        components={
             "schemas": components,
             "securitySchemes": {
                 "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "agentToken": {"type": "http", "scheme": "bearer"},
             },
         },
-    }
+    )
+    found: dict[str, Any] = msgspec.to_builtins(described)
+    return found
 
 
 def _with_ecma_patterns(found: Any) -> Any:

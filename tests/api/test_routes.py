@@ -68,6 +68,7 @@ def test_open_to_anyone_is_only_what_has_to_be() -> None:
     assert found == {
         "GET /healthz",
         "GET /readyz",
+        "GET /api/openapi.json",
         "POST /api/agents/docker/report",
         "POST /api/auth/setup",
         "POST /api/auth/login",
@@ -127,3 +128,8 @@ class TestUnderABasePath:
         for path in ("/nest/", "/nest/healthz", "/nest/app.js"):
             assert (await client.get(path)).status == 200
         assert (await client.get("/healthz")).status == 404
+
+    async def test_the_document_says_so(self, client: Client) -> None:
+        described = await (await client.get("/nest/api/openapi.json")).json()
+        assert described["servers"] == [{"url": "/nest"}]
+        assert "/healthz" in described["paths"]

@@ -1,26 +1,12 @@
 """The API's own description."""
 
-from collections.abc import Sequence
-
-import msgspec
 from aiohttp import web
 
-from archnest import openapi
-from archnest.api.endpoint import Route
-from archnest.auth.access import Access
+from archnest import keys
 from archnest.feed import Encoded
+from archnest.openapi import Description
 
-OPENAPI_PATH = "/api/openapi.json"
 
-
-def documentation_route(routes: Sequence[Route]) -> Route:
-    """The route that describes the others and itself."""
-    encoded: list[Encoded[object]] = []
-
-    async def show_openapi(request: web.Request) -> Encoded[object]:
-        """Give the OpenAPI 3.1 document of this API."""
-        return encoded[0]
-
-    route = Route("GET", OPENAPI_PATH, show_openapi, Access.ANYONE)
-    encoded.append(Encoded(msgspec.json.encode(openapi.document([*routes, route]))))
-    return route
+async def show_openapi(request: web.Request) -> Encoded[Description]:
+    """Give the OpenAPI 3.1 document of this API."""
+    return request.app[keys.DESCRIPTION]

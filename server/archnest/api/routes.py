@@ -12,6 +12,7 @@ from archnest.api import (
     agent_tokens,
     audit,
     auth,
+    documentation,
     health,
     hosts,
     logs,
@@ -52,6 +53,7 @@ _Personal = partial(Route, session_only=True)
 ROUTES = [
     Route("GET", "/healthz", health.show_alive, Access.ANYONE),
     Route("GET", "/readyz", health.show_ready, Access.ANYONE),
+    Route("GET", "/api/openapi.json", documentation.show_openapi, Access.ANYONE),
     Route("POST", REPORT, reports.create_report, Access.AGENT, max_bytes=_report_bytes),
     Route("GET", AGENT_HOSTS, agent_hosts.list_agent_hosts, Access.MEMBER),
     Route("DELETE", AGENT_HOST, agent_hosts.forget_agent_host, Access.ADMIN, status=204),
