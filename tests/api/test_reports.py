@@ -40,6 +40,31 @@ async def test_a_report_comes_out_as_it_went_in(
     assert await response.json() == sent
 
 
+@pytest.mark.parametrize(
+    ("headers", "length", "status"),
+    [
+        (AGENT, 1_000_000, b"HTTP/1.1 100 Continue"),
+        (bearer("wrong"), 1_000_000, b"HTTP/1.1 401 Unauthorized"),
+        (AGENT, 100_000_000, b"HTTP/1.1 413 Request Entity Too Large"),
+    ],
+)
+async def test_a_body_is_asked_for_once_it_would_be_taken(
+    client: Client, headers: dict[str, str], length: int, status: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    sent = {**headers, **JSON, "Host": "x", "Expect": "100-continue", "Content-Length": length}
+    lines = [f"POST {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+    writer.write("\r\n".join([*lines, "\r\n"]).encode())
+    assert (await reader.readuntil(b"\r\n")).strip() == status
+    if status.endswith(b"Continue"):
+        assert await reader.readuntil(b"\r\n") == b"\r\n"
+        writer.write(json.dumps(report("asked")).encode().ljust(length))
+        assert (await reader.readuntil(b"\r\n")).strip() == b"HTTP/1.1 200 OK"
+    else:
+        assert b"Connection: close" in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
 async def test_gzip_is_inflated(client: Client, stored_hosts: Stored) -> None:
     body = gzipped(report("zipped"))
     headers = {**AGENT, **JSON, "Content-Encoding": "gzip"}

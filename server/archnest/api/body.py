@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from archnest.bodies import Bodies, Held
 from archnest.errors import Invalid, TooLarge, UnsupportedMedia
@@ -17,6 +17,7 @@ MAX_BODY_BYTES = 65_536
 LONG_BYTES = 262_144
 """Shorter ones are inflated and read in about a millisecond."""
 STEP_BYTES = 1_048_576
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def check_media_type(request: web.Request) -> None:
@@ -26,6 +27,16 @@ def check_media_type(request: web.Request) -> None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "gzip"):
         raise UnsupportedMedia("send the body as it is or with Content-Encoding: gzip")
+
+
+async def check_expectation(request: web.Request) -> None:
+    """Refuse what is not known; who waits to be told to go on is told when the body is read."""
+    if request.version >= HttpVersion11 and not _waits(request):
+        raise web.HTTPExpectationFailed
+
+
+def _waits(request: web.Request) -> bool:
+    return request.headers.get("Expect", "").lower() == "100-continue"
 
 
 class Body:
@@ -55,6 +66,10 @@ class Body:
             self._raw = self._request.content.read_nowait()
             self._take(len(self._raw), len(self._raw))
             return
+        if self._request.version >= HttpVersion11 and _waits(self._request):
+            await self._request.writer.write(GO_ON)
+            # It is no part of the answer, whose size is counted from here.
+            self._request.writer.output_size = 0
         try:
             async with self._bodies.waiting(self._held, READ_TIMEOUT_S):
                 self._raw = await self._read()

@@ -22,7 +22,7 @@ from multidict import MultiMapping
 from yarl import URL
 
 from archnest import keys
-from archnest.api.body import MAX_BODY_BYTES, Body, check_media_type
+from archnest.api.body import MAX_BODY_BYTES, Body, check_expectation, check_media_type
 from archnest.api.client import Address, act, address_text, client_address
 from archnest.api.problems import problem_response, told
 from archnest.api.sending import BATCH_BYTES, send
@@ -105,7 +105,9 @@ class Route:
         """
         # By itself a name in braces would not match values that hold braces.
         path = prefix.rstrip("/") + re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", self.path)
-        return web.RouteDef(self.method, path, _Endpoint(self, local).handle, {})
+        # aiohttp would ask for the body before anyone looked at who sends it.
+        options = {"expect_handler": check_expectation}
+        return web.RouteDef(self.method, path, _Endpoint(self, local).handle, options)
 
     @property
     def hints(self) -> dict[str, Any]:
