@@ -19,7 +19,7 @@ from aiohttp import web
 
 from archnest import __version__, keys, logs, openapi
 from archnest.api.endpoint import is_declared
-from archnest.api.page import asset_routes
+from archnest.api.page import asset_routes, slash_route
 from archnest.api.policy import finish
 from archnest.api.protocol import Runner
 from archnest.api.routes import COMMAND_PATHS, ROUTES
@@ -85,8 +85,10 @@ def make_app(config: Config) -> web.Application:
     app.cleanup_ctx.extend([_store, _fleet, _accounts, _ingest, _pollers, _terminals, _vitals])
     app.on_shutdown.extend([_close_terminals, _end_streams])
     app.on_response_prepare.append(finish)
-    assets = asset_routes(asset_dir("web"), asset_dir("agent"))
-    for route in [*ROUTES, *assets]:
+    routes = [*ROUTES, *asset_routes(asset_dir("web"), asset_dir("agent"))]
+    if config.base_path != "/":
+        routes.append(slash_route(config.base_path))
+    for route in routes:
         app.router.add_routes([route.as_aiohttp(config.base_path)])
     refuse_undeclared(app)
     return app

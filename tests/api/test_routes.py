@@ -129,6 +129,10 @@ class TestUnderABasePath:
             assert (await client.get(path)).status == 200
         assert (await client.get("/healthz")).status == 404
 
+    async def test_without_its_last_slash_it_leads_there(self, client: Client) -> None:
+        response = await client.get("/nest", allow_redirects=False)
+        assert (response.status, response.headers["Location"]) == (302, "/nest/")
+
     async def test_the_document_says_so(self, client: Client) -> None:
         described = await (await client.get("/nest/api/openapi.json")).json()
         assert described["servers"] == [{"url": "/nest"}]

@@ -124,8 +124,10 @@ async def visitor(
 
 
 async def test_page_reports_logs_and_terminals_pass(visitor: Visitor, engine: Engine) -> None:
-    async with visitor.session.get(f"{visitor.origin}{PATH}/") as response:
-        assert "<title>ArchNest" in await response.text()
+    for path in (PATH, f"{PATH}/"):
+        async with visitor.session.get(f"{visitor.origin}{path}") as response:
+            assert "<title>ArchNest" in await response.text()
+            assert str(response.url) == f"{visitor.origin}{PATH}/"
     made = await visitor.ask("POST", "/api/agents/docker/tokens", {"hostId": "vm-1"})
     many = report("vm-1", *(container(f"c{number}") for number in range(3000)))
     await visitor.ask("POST", "/api/agents/docker/report", many, made["token"])

@@ -59,6 +59,16 @@ def asset_routes(web_dir: Path, agent_dir: Path) -> list[Route]:
     return [_route(path, asset) for path, asset in found.items()]
 
 
+def slash_route(base_path: str) -> Route:
+    """The base path without its last slash, below which the page's files would not be found."""
+
+    async def lead_on(request: web.Request) -> web.Response:
+        """Lead to the page."""
+        return web.Response(status=302, headers={"Location": base_path})
+
+    return Route("GET", "", lead_on, Access.ANYONE)
+
+
 def _is_public(relative: Path) -> bool:
     return not any(part.startswith(".") or part == "node_modules" for part in relative.parts)
 
