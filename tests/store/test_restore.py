@@ -68,6 +68,18 @@ def test_what_is_only_in_the_log_is_kept_and_never_reaches_the_restored_one(
     assert names(kept) == ["ada", "mel"]
 
 
+def test_two_within_a_second_keep_both_that_were_there(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda *_: "20260620-193000")
+    backup(database, tmp_path / "copy.db")
+    kept = []
+    for name in ("ada", "mel", "eve"):
+        add(database, name)
+        kept.append(restore(tmp_path / "copy.db", database, NEWEST))
+    assert [names(one) for one in kept if one] == [["ada"], ["mel"], ["eve"]]
+
+
 @pytest.mark.parametrize("how", ["missing", "text", "cut", "foreign", "newer", "itself"])
 def test_what_is_no_backup_is_refused_and_changes_nothing(
     database: Path, tmp_path: Path, how: str

@@ -1,6 +1,7 @@
 """A consistent copy of the live database, and its way back."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -91,8 +92,13 @@ def _kept(database: Path) -> Path | None:
     """Keep what stands there, with its log, under another name."""
     if not database.exists():
         return None
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    kept = database.with_name(f"{database.stem}-replaced-{stamp}.db")
+    stem = f"{database.stem}-replaced-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    kept = database.with_name(f"{stem}.db")
+    # Of two within a second the first one keeps the original, which must not go.
+    for number in itertools.count(2):
+        if not any(database.parent.glob(f"{kept.name}*")):
+            break
+        kept = database.with_name(f"{stem}-{number}.db")
     for end in ("-wal", ""):
         one = database.with_name(database.name + end)
         if one.exists():
