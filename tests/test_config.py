@@ -51,6 +51,23 @@ def test_reports_come_from_private_networks_unless_told_otherwise(
 
 
 @pytest.mark.parametrize(
+    ("written", "network"),
+    [
+        ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+        ("::ffff:127.0.0.1", "127.0.0.1/32"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::ffff:0:0/95", "::fffe:0:0/95"),
+        ("fd00::/8", "fd00::/8"),
+    ],
+)
+def test_networks_of_ipv4_are_that_in_whatever_form(written: str, network: str) -> None:
+    names = ("ARCHNEST_INGEST_ALLOW", "ARCHNEST_TRUSTED_PROXIES")
+    config = load(dict.fromkeys(names, f"10.0.0.0/8, {written}"))
+    expected = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network(network))
+    assert (config.ingest_allow, config.trusted_proxies) == (expected, expected)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("ARCHNEST_LISTEN", "4000"),

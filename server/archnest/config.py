@@ -262,10 +262,20 @@ def _token(text: str) -> str:
     return text
 
 
+def _network(text: str) -> IPNetwork:
+    network = ipaddress.ip_network(text, strict=False)
+    if isinstance(network, ipaddress.IPv6Network):
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            # As addresses of clients are looked at: without what IPv6 puts before an IPv4 one.
+            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
+    return network
+
+
 def _networks(text: str) -> tuple[IPNetwork, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return tuple(ipaddress.ip_network(part, strict=False) for part in parts)
+        return tuple(_network(part) for part in parts)
     except ValueError as error:
         raise ValueError(
             f"the form is a comma-separated list of networks, as in 10.0.0.0/8,fd00::/8; {error}"
