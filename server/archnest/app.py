@@ -175,10 +175,10 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
         app = make_app(config)
-        await _listen(await _running(app, stack), config)
+        port = await _listen(await _running(app, stack), config)
         control = await _running(make_control_app(app), stack)
         await web.SockSite(control, _control_socket(config)).start()
-        _announce(config, app[keys.ACCOUNTS])
+        _announce(config, port, app[keys.ACCOUNTS])
         if config.agent_token is None and not app[keys.AGENT_TOKENS]:
             log.warning("there is no agent token yet: add a host on the page")
         await stopping.wait()
@@ -196,7 +196,8 @@ async def _running(app: web.Application, stack: contextlib.AsyncExitStack) -> Ru
     return runner
 
 
-async def _listen(runner: Runner, config: Config) -> None:
+async def _listen(runner: Runner, config: Config) -> int:
+    """The port, which the system chooses where 0 is asked for; raises StartRefused."""
     site = web.TCPSite(
         runner, config.listen_host, config.listen_port, ssl_context=_tls(config), backlog=4096
     )
@@ -211,6 +212,8 @@ async def _listen(runner: Runner, config: Config) -> None:
             f"cannot listen on {config.listen_host}:{config.listen_port}: {reason};"
             " set ARCHNEST_LISTEN or --listen to another address"
         ) from None
+    port: int = runner.addresses[0][1]
+    return port
 
 
 def _control_socket(config: Config) -> socket.socket:
@@ -252,11 +255,11 @@ def _refuse_passphrase() -> str:
     )
 
 
-def _announce(config: Config, accounts: Accounts) -> None:
+def _announce(config: Config, port: int, accounts: Accounts) -> None:
     host = f"[{config.listen_host}]" if ":" in config.listen_host else config.listen_host
     if config.listen_host in ("0.0.0.0", "::"):
         host = socket.gethostname()
-    address = f"{config.scheme}://{host}:{config.listen_port}{config.base_path}"
+    address = f"{config.scheme}://{host}:{port}{config.base_path}"
     lines = [f"ArchNest {__version__} is at {address}"]
     if accounts.setup_code is not None:
         lines.append(f"Make the first admin at {address}#/setup?code={accounts.setup_code}")
