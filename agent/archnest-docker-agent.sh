@@ -181,7 +181,7 @@ def engine($info; $version): {version: ($version.Version // $info.ServerVersion 
 
 ($listing | split("\n") | map(split("\t") | select(length == 5)
   | {id: .[0], name: .[1], image: .[2], state: (.[3] | state_word), status: .[4]})[:$most]) as $seen
-| [inputs | fromjson? | objects] as $answers
+| [answers | objects] as $answers
 | (reduce ($answers[] | select(has("cpu_stats") or has("CPUPerc") or has("cpu_percent"))
     | {((.ID // .Container // .id // .Id // "")[:12]): sample}) as $one ({}; . + $one)) as $stats
 | ([$answers[] | select(has("NCPU") or has("host"))][0]) as $info
@@ -469,12 +469,24 @@ collect_report() {
   collect_stats
   read_marks
   deadline="$ends_at"
-  local now
+  local now code=0
   TZ=UTC0 printf -v now '%(%Y-%m-%dT%H:%M:%SZ)T' -1
-  bounded jq -ncR --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
+  assemble -nc 'def answers: inputs;' || code=$?
+  # One answer cut short spoils them all, unless each line is read by itself. That is
+  # for need alone: jq 1.6 breaks the characters of what it reads so every 4 KB.
+  if [[ "$code" == 2 || "$code" == 5 ]]; then
+    code=0
+    assemble -ncR 'def answers: inputs | fromjson?;' || code=$?
+  fi
+  [[ "$code" == 0 ]] || assembly_failed
+}
+
+# assemble OPTIONS READING: what jq makes of all that was gathered, on stdout.
+assemble() {
+  bounded jq "$1" --rawfile listing "$work/listing" --slurpfile inspected "$work/inspected" \
     --rawfile errors "$work/errors" --arg host_id "$host_id" --arg hostname "$hostname" \
     --arg boot_id "$boot_id" --arg machine_id "$machine_id" --argjson most "$MAX_CONTAINERS" --arg agent_version "$AGENT_VERSION" \
-    --arg now "$now" "$MASKING$counters$ASSEMBLE" "$work/answers.jsonl" "$work/told" 2>"$work/complaint" || assembly_failed
+    --arg now "$now" "$MASKING$counters$2$ASSEMBLE" "$work/answers.jsonl" "$work/told" 2>"$work/complaint"
 }
 
 # assembly_failed: end with why jq made no report.

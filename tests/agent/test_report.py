@@ -11,7 +11,7 @@ from archnest.masking import mask_container
 from archnest.model.report import Container
 from tests.agent.script import by_name, printed
 from tests.engine.awkward import HOSTILE, MULTI_LINE, SECRET
-from tests.engine.dockerd import Engine
+from tests.engine.dockerd import IMAGE, Engine
 
 MASK = "********"
 NEVER = "0001-01-01T00:00:00Z"
@@ -198,6 +198,19 @@ def test_env_and_labels_are_the_engines_to_the_byte(
     assert env["EQUALS"] == "a=b==c"
     assert env["EMPTY"] == ""
     assert reported["hostile"]["labels"]["title"] == HOSTILE
+
+
+def test_long_texts_are_the_engines_to_the_byte(engine: Engine) -> None:
+    # Eleven bytes, so that whatever reads in blocks cuts characters of every length.
+    text = "aü€🐳b" * 5000
+    named = ["--name", "long", "--label", f"title={text}"]
+    engine.docker("create", "--network", "none", *named, IMAGE, "echo", text)
+    try:
+        one = by_name(printed(engine.environ))["long"]
+    finally:
+        engine.docker("rm", "long")
+    assert one["labels"] == {"title": text}
+    assert shlex.split(one["command"]) == ["echo", text]
 
 
 def test_secrets_never_leave(
