@@ -219,7 +219,8 @@ printable() {
 
 # load_settings: read the env file for what the environment does not say.
 load_settings() {
-  local file="${ARCHNEST_AGENT_ENV:-/etc/archnest/agent.env}" line name value
+  # In Turkish, I does not lie between A and Z.
+  local file="${ARCHNEST_AGENT_ENV:-/etc/archnest/agent.env}" line name value LC_ALL=C
   [[ -n "${ARCHNEST_AGENT_ENV:-}" || -e "$file" ]] || return 0
   [[ -r "$file" ]] || die 3 "the settings file $file cannot be read"
   while IFS= read -r line || [[ -n "$line" ]]; do
@@ -234,6 +235,7 @@ load_settings() {
 
 # apply_settings: fill in the defaults and refuse what is wrong.
 apply_settings() {
+  local LC_ALL=C
   cli="${ARCHNEST_DOCKER_CLI:-docker}"
   hostname="${HOSTNAME:-}"
   [[ -n "$hostname" ]] || read -r hostname </proc/sys/kernel/hostname

@@ -25,6 +25,7 @@ shellcheck shellcheck
 systemd-analyze systemd
 cron cron
 strace strace
+locale-gen locales
 nginx nginx
 caddy caddy
 prometheus prometheus
