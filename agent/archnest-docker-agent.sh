@@ -591,19 +591,25 @@ pause() {
   wait "$child" || true
 }
 
+# read_uptime: seconds since this machine's start; SECONDS leaps with the clock.
+read_uptime() {
+  read -r uptime_s _ </proc/uptime
+  uptime_s="${uptime_s%.*}"
+}
+
 # loop: a report at once and then every interval_s, never two at once.
 loop() {
-  local next
-  next=$((SECONDS + $(offset)))
+  local first
+  read_uptime
+  first=$((uptime_s + $(offset)))
   # Under errexit a child that has just ended would make the exit a failure.
   trap 'kill $child 2>/dev/null || :; wait || :; exit 0' TERM INT HUP
   while :; do
     (report_once) &
     child=$!
     wait "$child" || true
-    while ((next <= SECONDS)); do next=$((next + interval_s)); done
-    pause "$((next - SECONDS))"
-    next=$((next + interval_s))
+    read_uptime
+    pause "$((interval_s - (uptime_s - first + interval_s) % interval_s))"
   done
 }
 
