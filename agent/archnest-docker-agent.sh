@@ -524,7 +524,7 @@ is_transient() {
 # push_report FILE: post it, once more after a transient failure.
 # Returns 0 stored, 5 unreachable, 6 refused.
 push_report() {
-  local code=0 status
+  local code=0 status said
   post "$1" || code=$?
   read -r status <"$work/status" || true
   if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
@@ -538,7 +538,13 @@ push_report() {
     log "the server $url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
     return 5
   fi
-  [[ "$status" == 2?? ]] && return 0
+  if [[ "$status" == 2?? ]]; then
+    # Another program's port may say 200 to everything.
+    IFS= read -r -d '' -n 4096 said <"$work/answer" || true
+    [[ "$said" == *'"receivedAt"'* ]] && return 0
+    log "what answers at $url is not ArchNest: it answered $status without a receipt; is ARCHNEST_URL right?"
+    return 5
+  fi
   log "the server answered $status: $(reason)"
   return 6
 }

@@ -34,9 +34,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.received = len(self.rfile.read(int(self.headers["Content-Length"])))
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        receipt = b'{"receivedAt": "2026-06-20T19:30:00Z"}'
+        self.send_header("Content-Length", str(len(receipt)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(receipt)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -171,6 +171,19 @@ def test_a_redirect_is_no_success(server: Server, environ: dict[str, str]) -> No
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("answer", [(200, {"title": "Another program"}), (204, {})])
+@pytest.mark.parametrize("args", [[], ["--check"]])
+def test_what_gives_no_receipt_is_no_server(
+    server: Server, environ: dict[str, str], answer: tuple[int, dict[str, Any]], args: list[str]
+) -> None:
+    server.answers = [answer]
+    done = run(*args, environ=environ)
+    assert done.returncode == 5
+    assert f"what answers at {server.url} is not ArchNest" in done.stderr
+    assert "took a report" not in done.stdout
+    assert len(server.requests) == 1
+
+
 def test_no_server(environ: dict[str, str], tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = run(environ=environ | {"ARCHNEST_URL": url})
