@@ -499,8 +499,8 @@ assembly_failed() {
   die 2 "jq, which must be 1.6 or newer, failed or took over ${timeout_s} s: $said"
 }
 
-# post FILE: send the gzipped report; leaves the HTTP status in $work/status
-# and what the server said in $work/answer. Returns curl's code.
+# post FILE: send the gzipped report; leaves the HTTP status, and where it
+# leads to, in $work/status and what the server said in $work/answer. Returns curl's code.
 post() {
   local options=()
   [[ -z "${ARCHNEST_CA_FILE:-}" ]] || options=(--cacert "$ARCHNEST_CA_FILE")
@@ -508,7 +508,7 @@ post() {
   bounded curl --disable --silent --show-error --globoff --max-time "$timeout_s" ${options[@]+"${options[@]}"} \
     --header @<(printf 'Authorization: Bearer %s\n' "$token") \
     --header 'Content-Type: application/json' --header 'Content-Encoding: gzip' \
-    --data-binary "@$1" --output "$work/answer" --write-out '%{http_code}' \
+    --data-binary "@$1" --output "$work/answer" --write-out '%{http_code} %{redirect_url}' \
     "$url/api/agents/docker/report" >"$work/status" 2>"$work/errors"
 }
 
@@ -524,14 +524,14 @@ is_transient() {
 # push_report FILE: post it, once more after a transient failure.
 # Returns 0 stored, 5 unreachable, 6 refused.
 push_report() {
-  local code=0 status said
+  local code=0 status target said
   post "$1" || code=$?
-  read -r status <"$work/status" || true
+  read -r status target <"$work/status" || true
   if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
     bounded sleep 1 || true
     code=0
     post "$1" || code=$?
-    read -r status <"$work/status" || true
+    read -r status target <"$work/status" || true
   fi
   if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
     [[ "$code" != 124 && "$code" != 137 ]] || printf 'no answer in time' >"$work/errors"
@@ -544,6 +544,12 @@ push_report() {
     [[ "$said" == *'"receivedAt"'* ]] && return 0
     log "what answers at $url is not ArchNest: it answered $status without a receipt; is ARCHNEST_URL right?"
     return 5
+  fi
+  if [[ -n "$target" ]]; then
+    # Not followed, for the token would go along.
+    target="$(printable "${target%%[?#]*}")"
+    log "the server answered $status and leads to ${target%/api/agents/docker/report}: if that is ArchNest, ARCHNEST_URL should be that"
+    return 6
   fi
   log "the server answered $status: $(reason)"
   return 6

@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
             return  # the connection just ends
         content = json.dumps(document).encode()
         self.send_response(status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -55,6 +57,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
         self.seen: list[str] = []
+        self.location = ""
 
     @property
     def url(self) -> str:
@@ -165,9 +168,18 @@ def test_a_refusal_is_final_and_told(server: Server, environ: dict[str, str], st
     assert len(server.requests) == 1
 
 
-def test_a_redirect_is_no_success(server: Server, environ: dict[str, str]) -> None:
-    server.answers = [(302, {"title": "Elsewhere"})]
-    assert run(environ=environ).returncode == 6
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_told(
+    server: Server, environ: dict[str, str], status: int
+) -> None:
+    server.answers = [(status, {"title": "Elsewhere"})]
+    server.location = "https://nest.lan/archnest/api/agents/docker/report?from=here"
+    done = run(environ=environ)
+    assert done.returncode == 6
+    assert done.stderr == (
+        f"archnest-agent: the server answered {status} and leads to https://nest.lan/archnest:"
+        " if that is ArchNest, ARCHNEST_URL should be that\n"
+    )
     assert len(server.requests) == 1
 
 
