@@ -243,6 +243,8 @@ apply_settings() {
   timeout_s="${ARCHNEST_TIMEOUT_S:-10}"
   url="${ARCHNEST_URL:-}"
   url="${url%/}"
+  # What is printed of it; there may be a password before the @.
+  shown_url="${url/\/\/*@///}"
   token="${ARCHNEST_AGENT_TOKEN:-}"
   # Children need none of it, and a process's environment outlives its use.
   unset ARCHNEST_AGENT_TOKEN
@@ -535,19 +537,19 @@ push_report() {
   fi
   if [[ "$code" != 0 || "$status" == 502 || "$status" == 504 ]]; then
     [[ "$code" != 124 && "$code" != 137 ]] || printf 'no answer in time' >"$work/errors"
-    log "the server $url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
+    log "the server $shown_url cannot be reached: $(printable "$(<"$work/errors") ${status/000/}")"
     return 5
   fi
   if [[ "$status" == 2?? ]]; then
     # Another program's port may say 200 to everything.
     IFS= read -r -d '' -n 4096 said <"$work/answer" || true
     [[ "$said" == *'"receivedAt"'* ]] && return 0
-    log "what answers at $url is not ArchNest: it answered $status without a receipt; is ARCHNEST_URL right?"
+    log "what answers at $shown_url is not ArchNest: it answered $status without a receipt; is ARCHNEST_URL right?"
     return 5
   fi
   if [[ -n "$target" ]]; then
     # Not followed, for the token would go along.
-    target="$(printable "${target%%[?#]*}")"
+    target="$(printable "${target%%[?#]*}")" target="${target/\/\/*@///}"
     log "the server answered $status and leads to ${target%/api/agents/docker/report}: if that is ArchNest, ARCHNEST_URL should be that"
     return 6
   fi
@@ -647,7 +649,7 @@ check() {
   gzip -9c "$work/report.json" >"$work/report.json.gz"
   push_report "$work/report.json.gz" || code=$?
   [[ "$code" == 0 ]] || exit "$code"
-  printf 'ok: server %s took a report of %d bytes\n' "$url" "$(wc -c <"$work/report.json.gz")"
+  printf 'ok: server %s took a report of %d bytes\n' "$shown_url" "$(wc -c <"$work/report.json.gz")"
 }
 
 # usage: the manual from the head of this file.

@@ -196,6 +196,18 @@ def test_what_gives_no_receipt_is_no_server(
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("answer", [STORED, (200, {}), (308, {}), (0, {})])
+def test_a_password_in_the_address_is_not_told(
+    server: Server, environ: dict[str, str], answer: tuple[int, dict[str, Any]]
+) -> None:
+    server.answers = [answer] * 2
+    server.location = "/elsewhere"
+    with_password = server.url.replace("://", "://proxy:hunter2@")
+    done = run("--check", environ=environ | {"ARCHNEST_URL": with_password})
+    assert server.url in done.stdout + done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_no_server(environ: dict[str, str], tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = run(environ=environ | {"ARCHNEST_URL": url})
