@@ -148,7 +148,7 @@ def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destin
   | $mounts + [(.HostConfig.Tmpfs // {}) | to_entries[]
       | select(.key as $path | [$mounts[] | select(.destination == $path)] == [])
       | {type: "tmpfs", destination: (.key | text), source: null,
-         rw: ([.value // "" | split(",")[] | select(. == "ro")] == [])}] | listed;
+         rw: ([.value // "" | split(",")[] | select(. == "ro")] == [])}] | sort_by(.destination) | listed;
 def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
   | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
     then "on-failure:\(.MaximumRetryCount)" else $name end;

@@ -153,6 +153,14 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
     assert [one["name"] for one in told] == [name.removeprefix("/")]
 
 
+def test_mounts_come_in_one_order(tmp_path: Path) -> None:
+    paths = ["/z", "/ä", "/a b", "/Z", "/\U0001f433", "/a", "/\uffee"]
+    mounts = [{"Type": "bind", "Source": "/s", "Destination": path, "RW": True} for path in paths]
+    host = {"Tmpfs": {"/y": "", "/b": ""}}
+    one = printed(synthetic(tmp_path / "bin", 1, Mounts=mounts, HostConfig=host))["containers"][0]
+    assert [mount["destination"] for mount in one["mounts"]] == sorted([*paths, "/y", "/b"])
+
+
 def test_exact_integers_and_values_cut(tmp_path: Path) -> None:
     big = {"Image": "i", "Env": [f"N{n}=v" for n in range(1200)], "Cmd": ["x" * 40_000]}
     one = printed(synthetic(tmp_path / "bin", 1, Config=big, RestartCount=2**53))["containers"][0]

@@ -53,3 +53,10 @@ def test_times_that_have_not_come_are_absent() -> None:
 def test_podmans_health_and_image_are_found_under_their_names() -> None:
     found = made(State={"Healthcheck": {"Status": "healthy"}}, ImageName="docker.io/nginx")
     assert (found.health, found.image) == ("healthy", "docker.io/nginx")
+
+
+def test_mounts_come_in_one_order() -> None:
+    paths = ["/z", "/ä", "/a b", "/Z", "/\U0001f433", "/a", "/\uffee"]
+    mounts = [{"Type": "bind", "Source": "/s", "Destination": path, "RW": True} for path in paths]
+    found = made(Mounts=mounts, HostConfig={"Tmpfs": {"/y": "", "/b": ""}})
+    assert [one.destination for one in found.mounts or []] == sorted([*paths, "/y", "/b"])

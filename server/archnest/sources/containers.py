@@ -250,7 +250,8 @@ def _mounts(inspected: Inspected) -> list[Mount]:
         if path not in taken:
             writable = "ro" not in (options or "").split(",")
             found.append(Mount(type="tmpfs", destination=_cut(path), rw=writable))
-    return found[:MAX_ITEMS]
+    # Docker's own order is another with every question.
+    return sorted(found, key=lambda one: one.destination)[:MAX_ITEMS]
 
 
 def _env(entry: str) -> EnvEntry:
