@@ -107,15 +107,13 @@ def printed: {cpuPercent: (.CPUPerc // .cpu_percent | percent),
   blockReadBytes: (.BlockIO // .block_io | pair(0)), blockWriteBytes: (.BlockIO // .block_io | pair(1)),
   pids: (.PIDs // .pids | tonumber? // null | whole), printed: true};
 def near($whole): if $whole > 0 and (. / $whole - 1 | fabs) < 0.005 then $whole else null end;
-# The CLI rounds the limit that the engine holds exactly, prints zeros for what
-# has just stopped, and 0 for a network that is not the container\u0027s own.
+# The CLI rounds the limit that the engine holds exactly, and prints zeros for what
+# has just stopped.
 def settled($one; $memory): if .printed | not then . else del(.printed)
   | if .pids == 0 then map_values(null) else . end
   | if .memLimit == 0 then .memUsage = null | .memLimit = null else . end
   | .memLimit |= if . == null then null
-      else near($one.HostConfig.Memory // 0) // near($memory // 0) // . end
-  | if $one.HostConfig.NetworkMode // "" | test("^(none|host|container:.*)\\z")
-    then .netRxBytes = null | .netTxBytes = null else . end end;
+      else near($one.HostConfig.Memory // 0) // near($memory // 0) // . end end;
 '
 readonly UNPRINTED='def printed: null; def settled($one; $memory): .;'
 readonly ASSEMBLE='# The formulas of docker/cli, cli/command/container/stats_helpers.go.
@@ -154,6 +152,8 @@ def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
     then "on-failure:\(.MaximumRetryCount)" else $name end;
 def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
   then null else .ExitCode end;
+# The CLI prints 0 for a network that is not the container\u0027s own, and the engine counts another\u0027s.
+def shares_network: .HostConfig.NetworkMode // "" | . == "none" or . == "host" or startswith("container:");
 # In the order in which the server stores it, which so need not read all of it again.
 def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, name: (.Name // "" | ltrimstr("/") | text),
   image: (.Config.Image // .ImageName // .Image // "" | text),
@@ -167,7 +167,8 @@ def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, 
   imageId: (.Image | text), mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
   entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
-    | if . == null then null else settled($one; $memory) end)};
+    | if . == null then null else settled($one; $memory)
+      | if $one | shares_network then .netRxBytes = null | .netTxBytes = null else . end end)};
 # What `ps` alone tells of a container that cannot be inspected; podman gives
 # its status for its state.
 def state_word: ascii_downcase | split(" ")[0] // "" | if . == "up" then "running" else . end;

@@ -271,8 +271,9 @@ def test_network_counters(
     told = reported["networks"]["stats"]["netRxBytes"]
     assert 0 < told <= total * 1.005  # the CLI tells three digits
     # Without a network of its own there is no counter, and "no value" is not 0.
-    assert reported["limited"]["stats"]["netRxBytes"] is None
-    assert reported["limited"]["stats"]["netTxBytes"] is None
+    for name in ("limited", "sidecar"):
+        assert reported[name]["stats"]["netRxBytes"] is None
+        assert reported[name]["stats"]["netTxBytes"] is None
 
 
 def test_memory_is_that_of_docker_stats(reported: Containers, engine: Engine) -> None:

@@ -157,6 +157,8 @@ def awkward_containers(
     run["networks"] = ["run", "-d", "--name", "networks", "--network", "front", IMAGE, *SLEEP]
     with ThreadPoolExecutor(4) as pool:
         ids = dict(zip(run, pool.map(lambda args: engine.docker(*args), run.values()), strict=True))
+    sidecar = ["--name", "sidecar", "--network", "container:networks", IMAGE, *SLEEP]
+    ids["sidecar"] = engine.docker("run", "-d", *sidecar)
     engine.docker("pause", "paused")
     engine.docker("network", "connect", "back", "networks")
     names = ("healthy", "unhealthy", "exited-3", "restarting")

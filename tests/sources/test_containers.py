@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from archnest.model.report import Container
+from archnest.model.report import Container, Stats
 from archnest.sources.containers import Inspected, Listed, container_of, unreadable
 
 
-def made(**fields: Any) -> Container:
+def made(stats: Stats | None = None, **fields: Any) -> Container:
     inspected = msgspec.convert({"Id": "ab" * 32, "Name": "/web", **fields}, Inspected)
-    return container_of(inspected, Listed("ab" * 32, state="running"), None)
+    return container_of(inspected, Listed("ab" * 32, state="running"), stats)
 
 
 def test_secrets_are_masked_before_anything_is_cut() -> None:
@@ -60,3 +60,15 @@ def test_mounts_come_in_one_order() -> None:
     mounts = [{"Type": "bind", "Source": "/s", "Destination": path, "RW": True} for path in paths]
     found = made(Mounts=mounts, HostConfig={"Tmpfs": {"/y": "", "/b": ""}})
     assert [one.destination for one in found.mounts or []] == sorted([*paths, "/y", "/b"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [("bridge", 5), ("mine", 5), ("none", None), ("host", None), ("container:" + "c" * 64, None)],
+)
+def test_traffic_is_of_a_network_of_its_own(mode: str, shown: int | None) -> None:
+    state = {"Status": "running"}
+    found = made(
+        Stats(1.0, net_rx_bytes=5, net_tx_bytes=5), State=state, HostConfig={"NetworkMode": mode}
+    )
+    assert found.stats == Stats(1.0, net_rx_bytes=shown, net_tx_bytes=shown)

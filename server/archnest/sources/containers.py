@@ -67,6 +67,7 @@ class RestartPolicy(Struct, rename="pascal"):
 class HostConfig(Struct, rename="pascal"):
     """How it may use the host."""
 
+    network_mode: str | None = None
     restart_policy: RestartPolicy | None = None
     tmpfs: dict[str, str | None] | None = None
 
@@ -155,7 +156,7 @@ def container_of(inspected: Inspected, listed: Listed, stats: Stats | None) -> C
         entrypoint=_words(settings.entrypoint),
         command=_words(settings.cmd),
         labels=_labels(settings.labels or {}),
-        stats=stats if state.status == "running" else None,
+        stats=_own(stats, inspected.host_config) if state.status == "running" else None,
     )
 
 
@@ -208,6 +209,14 @@ def _restart_policy(policy: RestartPolicy | None) -> str:
     if policy.name == "on-failure" and (policy.maximum_retry_count or 0) > 0:
         return f"on-failure:{policy.maximum_retry_count}"
     return policy.name
+
+
+def _own(stats: Stats | None, host_config: HostConfig) -> Stats | None:
+    """Without the counters of a network that is another container's or the host's."""
+    mode = host_config.network_mode or ""
+    if stats is None or not (mode in ("none", "host") or mode.startswith("container:")):
+        return stats
+    return msgspec.structs.replace(stats, net_rx_bytes=None, net_tx_bytes=None)
 
 
 def _ports(ports: dict[str, list[Binding] | None]) -> Iterator[Port]:
