@@ -150,8 +150,8 @@ def mounts: [(.Mounts // [])[] | {type: (.Type // "bind"), destination: (.Destin
 def restart_policy: .HostConfig.RestartPolicy | (.Name | some) as $name
   | if $name == null then "no" elif $name == "on-failure" and (.MaximumRetryCount // 0) > 0
     then "on-failure:\(.MaximumRetryCount)" else $name end;
-def exit_code: .State | if .Status == "running" or .Status == "paused" or (.Status == "created" and .ExitCode == 0)
-  then null else .ExitCode end;
+def exit_code: .State | if ["running", "paused", "initialized", "stopping"][[.Status]] != []
+  or (.Status == "created" and .ExitCode == 0) then null else .ExitCode end;
 # The CLI prints 0 for a network that is not the container\u0027s own, and the engine counts another\u0027s.
 def shares_network: .HostConfig.NetworkMode // "" | . == "none" or . == "host" or startswith("container:");
 # In the order in which the server stores it, which so need not read all of it again.

@@ -6,7 +6,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ class Podman:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
-    def run(self, name: str, *args: str) -> str:
+    def run(self, name: str, *args: str, verb: Sequence[str] = ("run", "-d")) -> str:
         """A container on no network, within the limits that this process may set."""
         limits = [("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)]
         hard = [(word, min(resource.getrlimit(one)[1] % 2**63, 1024)) for word, one in limits]
         ulimits = [part for word, most in hard for part in ("--ulimit", f"{word}={most}:{most}")]
-        return self("run", "-d", "--name", name, "--network", "none", *ulimits, *args)
+        return self(*verb, "--name", name, "--network", "none", *ulimits, *args)
 
 
 def processes_of(folder: Path) -> list[int]:
@@ -109,6 +109,28 @@ def test_every_container_and_its_state(
     assert reported["rich"]["exitCode"] is None
     assert reported["created"]["startedAt"] is None
     assert reported["rich"]["image"] == f"localhost/{IMAGE}"
+
+
+def test_what_has_not_ended_has_no_exit_code(podman: Podman) -> None:
+    stubborn = ["sh", "-c", "trap : TERM; while :; do sleep 1; done"]
+    podman.run("ready", IMAGE, *stubborn, verb=["create"])
+    podman("init", "ready")
+    podman.run("ending", IMAGE, *stubborn)
+    stop = subprocess.Popen(
+        [podman.wrapper, "stop", "-t", "60", "ending"], stdout=subprocess.DEVNULL
+    )
+    try:
+        state = "{{.State.Status}}"
+        until(lambda: podman("inspect", "--format", state, "ending") == "stopping", "its stop")
+        reported = by_name(printed(podman.environ))
+    finally:
+        podman("kill", "ending")
+        stop.wait(60)
+        podman("rm", "-f", "-t", "0", "ready", "ending")
+    told = {
+        name: (reported[name]["state"], reported[name]["exitCode"]) for name in ("ready", "ending")
+    }
+    assert told == {"ready": ("initialized", None), "ending": ("stopping", None)}
 
 
 def test_details(reported: dict[str, dict[str, Any]]) -> None:

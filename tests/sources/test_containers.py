@@ -36,6 +36,8 @@ def test_a_container_of_which_little_is_known_is_shown_with_that() -> None:
     ("state", "shown"),
     [
         ({"Status": "running", "ExitCode": 0}, None),
+        ({"Status": "stopping", "ExitCode": 0}, None),
+        ({"Status": "initialized", "ExitCode": 0}, None),
         ({"Status": "created", "ExitCode": 0}, None),
         ({"Status": "created", "ExitCode": 127}, 127),
         ({"Status": "exited", "ExitCode": 0}, 0),

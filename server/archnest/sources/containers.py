@@ -22,6 +22,8 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _PLAIN_WORD = re.compile(r"(?:[A-Za-z0-9_@%+=:,./-]|\*{8})+")
+_NOT_ENDED = ("running", "paused", "initialized", "stopping")
+"""The last two are podman's; it gives them an exit code all the same."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 Id = Annotated[Text, Meta(min_length=1)]
@@ -198,7 +200,7 @@ def _time(text: str | None) -> str | None:
 
 
 def _exit_code(state: State) -> int | None:
-    if state.status in ("running", "paused") or (state.status == "created" and not state.exit_code):
+    if state.status in _NOT_ENDED or (state.status == "created" and not state.exit_code):
         return None
     return state.exit_code
 
