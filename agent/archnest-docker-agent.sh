@@ -286,12 +286,14 @@ require_tools() {
 
 # take_lock: end with 75 when another run for this host holds it.
 take_lock() {
-  local folder="${RUNTIME_DIRECTORY:-${XDG_RUNTIME_DIR:-}}" file
-  # Where others may write they could hold the lock: for root never /tmp.
-  if [[ ! -w "$folder" && "$UID" == 0 ]] && mkdir -p /run/archnest-agent 2>/dev/null; then
+  # One place, whatever starts it. Where others may write they could hold the lock:
+  # for root /tmp is the last resort.
+  local folder="/run/user/$UID" file
+  if [[ "$UID" == 0 ]]; then
     folder=/run/archnest-agent
+    [[ -d "$folder" ]] || mkdir -p "$folder" 2>/dev/null || true
   fi
-  [[ -d "$folder" && -w "$folder" ]] || folder=/tmp
+  [[ -d "$folder" && -w "$folder" ]] || folder="${RUNTIME_DIRECTORY:-/tmp}"
   file="$folder/archnest-agent-$UID-$host_id.lock"
   { exec {lock}>>"$file"; } 2>/dev/null || die 3 "the lock $file cannot be opened"
   flock -n "$lock" || die 75 "another run for $host_id is still at work"

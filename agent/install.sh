@@ -438,7 +438,7 @@ uninstall() {
   [[ "$scope" == user ]] || rm -f "$cron_file"
   [[ ! -d "$config" ]] || rmdir "$config" 2>/dev/null || say "$config holds files that are not the agent's: kept"
   [[ "$scope" == user ]] || rm -rf /run/archnest-agent
-  rm -f "${XDG_RUNTIME_DIR:-/run}"/archnest-agent-"$UID"-*.lock /tmp/archnest-agent-"$UID"-*.lock
+  rm -f /run/user/"$UID"/archnest-agent-"$UID"-*.lock /tmp/archnest-agent-"$UID"-*.lock
   if has systemctl && [[ -d /run/systemd/system ]]; then
     "${systemctl[@]}" daemon-reload || true
     "${systemctl[@]}" reset-failed "$UNIT.service" 2>/dev/null || true

@@ -37,7 +37,6 @@ class Running:
             cwd=folder,
             env={
                 "HOME": str(folder),
-                "XDG_RUNTIME_DIR": str(folder),  # where the agent keeps its lock
                 "ARCHNEST_LISTEN": f"127.0.0.1:{self.port}",
                 **environ,
             },

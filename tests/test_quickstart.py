@@ -29,12 +29,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for one in started:
         one.process.kill()
         one.ends()
+    for lock in Path("/run/archnest-agent").glob(f"*-{os.getpid()}[-.]*"):
+        lock.unlink()
 
 
 @pytest.fixture
-def on_engine(start: Callable[..., Running], request: pytest.FixtureRequest) -> Running:
-    """Running on a machine whose podman answers."""
-    name = f"local-{os.getpid()}"
+def on_engine(start: Callable[..., Running], tmp_path: Path) -> Running:
+    """Running on a machine whose podman answers, as a host that no other test is."""
+    name = f"local-{os.getpid()}-{tmp_path.name}"
     environ = {"PATH": os.environ["PATH"], "ARCHNEST_DOCKER_CLI": "podman"}
     return start(ARCHNEST_HOST_ID=name, **environ)
 
@@ -145,7 +147,7 @@ def test_with_docker_its_containers_are_there_without_any_setting(
 def test_the_printed_line_adds_a_host(on_engine: Running, tmp_path: Path) -> None:
     token = on_engine.sign_in_first()
     line = on_engine.prints(r"\n  (curl -fsS .*)\n")[1].replace("$(hostname)", f"new-{os.getpid()}")
-    environ = {**os.environ, "ARCHNEST_DOCKER_CLI": "podman", "XDG_RUNTIME_DIR": str(tmp_path)}
+    environ = {**os.environ, "ARCHNEST_DOCKER_CLI": "podman"}
     agent = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=environ, process_group=0)
     try:
         until(lambda: on_engine.hosts(token).get(f"new-{os.getpid()}"), "added host")

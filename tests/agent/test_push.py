@@ -23,6 +23,7 @@ from tests.agent.script import SCRIPT, environ_of, run
 from tests.ports import free_port
 from tests.running import until
 
+LOCKS = Path("/run/archnest-agent")
 TOKEN = "the-token-nobody-may-see"
 STORED = (200, {"hostId": "nas", "receivedAt": "2026-06-20T19:30:00Z", "containerCount": 2})
 
@@ -89,17 +90,18 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def environ(server: Server, tmp_path: Path) -> dict[str, str]:
+def environ(server: Server, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Settings that make the agent post two containers to the server."""
-    (tmp_path / "run").mkdir()
     (tmp_path / "tmp").mkdir()
-    return synthetic(tmp_path / "bin", 2) | {
+    host = f"nas-{os.getpid()}-{tmp_path.name}"
+    yield synthetic(tmp_path / "bin", 2) | {
         "ARCHNEST_URL": f"{server.url}/",
         "ARCHNEST_AGENT_TOKEN": TOKEN,
-        "ARCHNEST_HOST_ID": "nas",
-        "XDG_RUNTIME_DIR": str(tmp_path / "run"),
+        "ARCHNEST_HOST_ID": host,
         "TMPDIR": str(tmp_path / "tmp"),
     }
+    for lock in LOCKS.glob(f"*-{host}*.lock"):
+        lock.unlink()
 
 
 def test_a_report_is_posted(server: Server, environ: dict[str, str], tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_a_report_is_posted(server: Server, environ: dict[str, str], tmp_path: P
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Encoding"] == "gzip"
     report = json.loads(gzip.decompress(body))
-    assert report["hostId"] == "nas"
+    assert report["hostId"] == environ["ARCHNEST_HOST_ID"]
     assert [one["name"] for one in report["containers"]] == ["c0", "c1"]
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -123,18 +125,21 @@ def test_no_process_shows_the_token(server: Server, environ: dict[str, str]) -> 
     assert TOKEN not in server.seen[0]
 
 
-def test_a_running_agent_holds_the_lock(
-    server: Server, environ: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("place", [None, "XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"])
+def test_a_running_agent_holds_the_lock_whatever_starts_the_other(
+    server: Server, environ: dict[str, str], tmp_path: Path, place: str | None
 ) -> None:
+    host = environ["ARCHNEST_HOST_ID"]
+    started_so = environ | ({place: str(tmp_path)} if place else {})
     run(environ=environ)
-    [lock] = (tmp_path / "run").iterdir()
-    with lock.open() as held:
+    with (LOCKS / f"archnest-agent-0-{host}.lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        done = run(environ=environ)
+        done = run(environ=started_so)
         assert done.returncode == 75
-        assert "another run for nas is still at work" in done.stderr
-        assert run(environ=environ | {"ARCHNEST_HOST_ID": "other"}).returncode == 0
-    assert run(environ=environ).returncode == 0
+        assert f"another run for {host} is still at work" in done.stderr
+        other = {"ARCHNEST_HOST_ID": f"{host}-other"}
+        assert run(environ=started_so | other).returncode == 0
+    assert run(environ=started_so).returncode == 0
     assert len(server.requests) == 3
 
 
@@ -269,17 +274,18 @@ def test_the_env_file_is_read_and_the_environment_wins(
     server: Server, environ: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "agent.env"
+    hosts = [f"{environ['ARCHNEST_HOST_ID']}-{name}" for name in ("file", "environment")]
     file.write_text(
         f"# settings\nexport ARCHNEST_URL='{server.url}'\r\nARCHNEST_AGENT_TOKEN=\"{TOKEN}\"\n"
-        "PATH=/nowhere\nARCHNEST_HOST_ID=from-file"
+        f"PATH=/nowhere\nARCHNEST_HOST_ID={hosts[0]}"
     )
     unset = dict.fromkeys(("ARCHNEST_URL", "ARCHNEST_AGENT_TOKEN", "ARCHNEST_HOST_ID"), "")
     from_file = environ | unset | {"ARCHNEST_AGENT_ENV": str(file)}
-    for changes in ({}, {"ARCHNEST_HOST_ID": "from-environment"}):
+    for changes in ({}, {"ARCHNEST_HOST_ID": hosts[1]}):
         done = run(environ=from_file | changes)
         assert (done.returncode, done.stderr) == (0, "")
     reports = [json.loads(gzip.decompress(body)) for _, _, body in server.requests]
-    assert [one["hostId"] for one in reports] == ["from-file", "from-environment"]
+    assert [one["hostId"] for one in reports] == hosts
 
 
 @pytest.mark.parametrize(("sent", "code"), [("TERM", 143), ("INT", 130)])
@@ -348,7 +354,7 @@ def test_check_line_by_line(server: Server, environ: dict[str, str]) -> None:
     assert lines[0] == "ok: tools docker, curl, jq, gzip, flock, timeout"
     assert lines[1] == "ok: engine answers, 2 containers, 2 running"
     assert lines[2].startswith("ok: rounded counters from docker stats")
-    assert lines[3] == "ok: settings, this host is nas"
+    assert lines[3] == f"ok: settings, this host is {environ['ARCHNEST_HOST_ID']}"
     assert lines[4].startswith(f"ok: server {server.url} took a report of ")
     server.answers = [(401, {"title": "No", "detail": "wrong token"})]
     refused = run("--check", environ=environ)
