@@ -567,17 +567,30 @@ reason() {
   printable "$said"
 }
 
+# sweep FOLDER NOW: remove the workspaces there of this user's runs that were killed.
+# Runs in other containers cannot be seen, nor /proc from a sandbox: the time of one must be over.
+sweep() {
+  local one left=()
+  for one in "$1"/archnest-agent.*; do
+    [[ -O "$one" && "$one" =~ \.([0-9]+)\.([0-9]+)\.[^.]+$ && "${BASH_REMATCH[2]}" -lt "$2" ]] || continue
+    kill -0 "${BASH_REMATCH[1]}" 2>/dev/null || left+=("$one")
+  done
+  ((${#left[@]} == 0)) || rm -rf "${left[@]}"
+}
+
 # make_workspace: a private folder that goes when this shell ends.
 make_workspace() {
-  local folder="${TMPDIR:-/tmp}"
+  local folder="${TMPDIR:-/tmp}" pid="$BASHPID" now
   # In memory what is gathered costs less, and secrets reach no disk.
   [[ -n "${TMPDIR:-}" || ! -d /dev/shm || ! -w /dev/shm ]] || folder=/dev/shm
+  printf -v now '%(%s)T' -1
+  sweep "$folder" "$now"
   child='' work=''
   trap 'rm -rf "$work"' EXIT
   # A shell that is ending already does not begin that anew.
   trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 143' TERM HUP
   trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 130' INT
-  work="$(mktemp -d "$folder/archnest-agent.XXXXXX")"
+  work="$(mktemp -d "$folder/archnest-agent.$pid.$((now + interval_s)).XXXXXX")"
   ends_at=$((SECONDS + interval_s - 1))
   deadline="$ends_at"
 }
