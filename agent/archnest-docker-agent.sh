@@ -27,6 +27,8 @@ readonly AGENT_VERSION=1
 readonly DEFAULT_INTERVAL_S=30
 readonly MAX_CONTAINERS=5000
 readonly TOOLS=(curl jq gzip flock timeout mktemp)
+# curl's code and the HTTP status after which trying again may help.
+readonly TRANSIENT='^(0 50[24]|(5|6|7|18|28|35|52|55|56|124) .*)$'
 readonly USAGE='usage: archnest-docker-agent.sh [--print | --loop SECONDS | --check | --version | --help]'
 
 # What jq makes of the gathered files; see docs/agent.md for every rule. It spends
@@ -517,22 +519,13 @@ post() {
     "$url/api/agents/docker/report" >"$work/status" 2>"$work/errors"
 }
 
-# is_transient CODE STATUS: whether trying again may help.
-is_transient() {
-  case "$1" in
-    0) [[ "$2" == 502 || "$2" == 504 ]] ;;
-    5 | 6 | 7 | 18 | 28 | 35 | 52 | 55 | 56 | 124) return 0 ;;
-    *) return 1 ;;
-  esac
-}
-
 # push_report FILE: post it, once more after a transient failure.
 # Returns 0 stored, 5 unreachable, 6 refused.
 push_report() {
   local code=0 status target said
   post "$1" || code=$?
   read -r status target <"$work/status" || true
-  if is_transient "$code" "$status" && ((SECONDS + 2 < deadline)); then
+  if [[ "$code $status" =~ $TRANSIENT ]] && ((SECONDS + 2 < deadline)); then
     bounded sleep 1 || true
     code=0
     post "$1" || code=$?
