@@ -410,35 +410,28 @@ sample_socket() {
 
 # ask_cli: what the CLI prints, rounded; used where no socket can be asked.
 ask_cli() {
-  local info
+  local server=null format='{{json .}}'
   {
-    if [[ "$cli" == *podman ]]; then
-      bounded "$cli" info --format json >"$work/info" || true
-      info="$(<"$work/info")"
-      printf '%s\n' "${info//$'\n'/ }"  # it prints many lines
-    else
-      bounded "$cli" version --format '{{json .Server}}' || true
-      bounded "$cli" info --format '{{json .}}' || true
+    if [[ "$cli" != *podman ]]; then
+      bounded "$cli" version --format '{{json .Server}}' >"$work/version" || true
+      IFS= read -r server <"$work/version" || true
+      printf '%s\n' "$server"
     fi
-    ((${#running[@]} == 0)) || print_stats || log "'$cli stats' gave nothing within ${timeout_s} s"
+    # Podman has no server, under docker's name (package podman-docker) neither.
+    [[ "$server" != null ]] || format=json
+    bounded "$cli" info --format "$format" || true
+    ((${#running[@]} == 0)) || print_stats "$format" || log "'$cli stats' gave nothing within ${timeout_s} s"
   } >"$work/answers.jsonl" 2>"$work/stats_errors"
   grep '^archnest-agent: ' "$work/stats_errors" >&2 || true
 }
 
-# print_stats: one line of JSON a container.
+# print_stats FORMAT: JSON for each container.
+# Podman's is of the second of two samples, a second apart. The first one, which
+# --no-stream gives alone, holds the average CPU since the container's start.
+# Without a second the rest of the first is told.
 print_stats() {
-  if [[ "$cli" == *podman ]]; then
-    print_podman_stats
-  else
-    bounded "$cli" stats --no-stream --no-trunc --format '{{json .}}'
-  fi
-}
-
-# print_podman_stats: the second of two samples, a second apart.
-# The first one, which --no-stream gives alone, holds the average CPU since the
-# container's start. Without a second the rest of the first is told.
-print_podman_stats() {
   local longest="$timeout_s"
+  [[ "$1" == json ]] || { bounded "$cli" stats --no-stream --no-trunc --format "$1"; return; }
   timeout_s=4
   bounded "$cli" stats --interval 1 --format json >"$work/samples" || true
   timeout_s="$longest"

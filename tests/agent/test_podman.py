@@ -171,6 +171,22 @@ def test_engine(report: dict[str, Any], podman: Podman) -> None:
     assert [name for name, value in engine.items() if value is None] == ["id"]
 
 
+def test_under_dockers_name_it_tells_the_same(
+    podman: Podman, containers: dict[str, str], report: dict[str, Any], tmp_path: Path
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\nexec {podman.wrapper} "$@"\n')
+    docker.chmod(0o755)
+    # Without a socket to ask.
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    told = printed(environ)
+    assert told["engine"] == report["engine"]
+    assert {name: one["id"] for name, one in by_name(told).items()} == containers
+    stats = by_name(told)["rich"]["stats"]
+    assert (stats["pids"], stats["memLimit"]) == (1, 64 * 2**20)
+    assert by_name(told)["busy"]["stats"]["cpuPercent"] > 1
+
+
 def test_a_first_sample_alone_tells_no_cpu(
     podman: Podman, containers: dict[str, str], tmp_path: Path
 ) -> None:
