@@ -220,6 +220,17 @@ printable() {
   printf '%s' "${text:0:500}"
 }
 
+# unquote: leave in `value` what a shell would, without a comment and without expanding.
+unquote() {
+  local end='[[:space:]]*([[:space:]]#.*)?$'
+  if [[ "$value" =~ ^\"([^\"]*)\"$end || "$value" =~ ^\'([^\']*)\'$end ||
+    "$value" =~ ^\"(.*)\"[[:space:]]*$ || "$value" =~ ^\'(.*)\'[[:space:]]*$ ]]; then
+    value="${BASH_REMATCH[1]}"
+  else
+    value="${value%%[[:space:]]#*}" value="${value%"${value##*[![:space:]]}"}"
+  fi
+}
+
 # load_settings: read the env file for what the environment does not say.
 load_settings() {
   # In Turkish, I does not lie between A and Z.
@@ -227,11 +238,10 @@ load_settings() {
   [[ -n "${ARCHNEST_AGENT_ENV:-}" || -e "$file" ]] || return 0
   [[ -r "$file" ]] || die 3 "the settings file $file cannot be read"
   while IFS= read -r line || [[ -n "$line" ]]; do
-    [[ "$line" =~ ^[[:space:]]*(export[[:space:]]+)?(ARCHNEST_[A-Z_]+|DOCKER_HOST)=(.*)$ ]] || continue
-    name="${BASH_REMATCH[2]}" value="${BASH_REMATCH[3]%$'\r'}"
-    if [[ "$value" =~ ^\"(.*)\"[[:space:]]*$ || "$value" =~ ^\'(.*)\'[[:space:]]*$ ]]; then
-      value="${BASH_REMATCH[1]}"
-    fi
+    # An editor may have put a byte order mark before the first.
+    [[ "${line#$'\xef\xbb\xbf'}" =~ ^[[:space:]]*(export[[:space:]]+)?(ARCHNEST_[A-Z_]+|DOCKER_HOST)=(.*)$ ]] || continue
+    name="${BASH_REMATCH[2]}" value="${BASH_REMATCH[3]}"
+    unquote
     [[ -n "${!name:-}" ]] || export "$name=$value"
   done <"$file"
 }

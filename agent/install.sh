@@ -116,16 +116,25 @@ ask() {
   fi
 }
 
+# unquote: leave in `value` what a shell would, without a comment and without expanding.
+unquote() {
+  local end='[[:space:]]*([[:space:]]#.*)?$'
+  if [[ "$value" =~ ^\"([^\"]*)\"$end || "$value" =~ ^\'([^\']*)\'$end ||
+    "$value" =~ ^\"(.*)\"[[:space:]]*$ || "$value" =~ ^\'(.*)\'[[:space:]]*$ ]]; then
+    value="${BASH_REMATCH[1]}"
+  else
+    value="${value%%[[:space:]]#*}" value="${value%"${value##*[![:space:]]}"}"
+  fi
+}
+
 # kept NAME: its value in the settings file, read as the agent reads it.
 kept() {
   local line value=''
   [[ -r "$env_file" ]] || return 0
   while IFS= read -r line || [[ -n "$line" ]]; do
-    [[ "$line" =~ ^[[:space:]]*(export[[:space:]]+)?"$1"=(.*)$ ]] || continue
-    value="${BASH_REMATCH[2]%$'\r'}"
-    if [[ "$value" =~ ^\"(.*)\"[[:space:]]*$ || "$value" =~ ^\'(.*)\'[[:space:]]*$ ]]; then
-      value="${BASH_REMATCH[1]}"
-    fi
+    [[ "${line#$'\xef\xbb\xbf'}" =~ ^[[:space:]]*(export[[:space:]]+)?"$1"=(.*)$ ]] || continue
+    value="${BASH_REMATCH[2]}"
+    unquote
     break
   done <"$env_file"
   printf '%s' "$value"
@@ -280,7 +289,7 @@ stage_settings() {
   fi
   {
     if [[ -r "$env_file" ]]; then
-      grep -Ev "^[[:space:]]*(export[[:space:]]+)?($(IFS='|'; printf '%s' "${NAMES[*]}"))=" "$env_file" || true
+      grep -Ev "^("$'\xef\xbb\xbf'")?[[:space:]]*(export[[:space:]]+)?($(IFS='|'; printf '%s' "${NAMES[*]}"))=" "$env_file" || true
     else
       printf '# Settings of the ArchNest agent, made by install.sh; docs/agent.md explains them.\n'
     fi

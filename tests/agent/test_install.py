@@ -218,6 +218,18 @@ def test_installing_again_upgrades_and_keeps_the_settings(
     assert machine.out("cat /usr/local/bin/archnest-docker-agent.sh") == SCRIPT.read_text()
 
 
+def test_settings_written_by_hand_are_read_as_the_agent_reads_them(
+    machine: Machine, nest: Site, line: str
+) -> None:
+    assert machine.run(line).returncode == 0
+    env = "/etc/archnest/agent.env"
+    mine = r"printf '\xef\xbb\xbfARCHNEST_TIMEOUT_S=\"9\" # patience\n'"
+    machine.out(f"{{ {mine}; cat {env}; }} >/run/mine; cat /run/mine >{env}")
+    done = machine.run(f"curl -fsSL {nest.url}/agent/install.sh | bash")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert machine.out(f"grep TIMEOUT {env}") == "ARCHNEST_TIMEOUT_S='9'\n"
+
+
 def test_a_server_that_refuses_leaves_nothing_and_its_reason_is_told(
     machine: Machine, nest: Site, line: str
 ) -> None:

@@ -29,3 +29,31 @@ def test_the_language_decides_on_no_letter(locales: Path, tmp_path: Path, langua
     done = run("--print", environ=environ | {"ARCHNEST_HOST_ID": "café"})
     assert done.returncode == 3
     assert "ARCHNEST_HOST_ID must be" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("attic", "attic"),
+        ("attic  \t", "attic"),
+        ("attic # the old one", "attic"),
+        ("attic#1", None),
+        ("'attic'\t# it's 'old'", "attic"),
+        ('"attic" # "old"', "attic"),
+        ("# none", None),
+        (" # none", "test-host"),
+        ("'attic # old'", None),
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_value_is_what_a_shell_takes_it_for(
+    tmp_path: Path, written: str, read: str | None, mark: bytes, end: str
+) -> None:
+    file = tmp_path / "agent.env"
+    file.write_bytes(mark + f"ARCHNEST_HOST_ID={written}{end}".encode())
+    environ = synthetic(tmp_path / "bin", 0) | {"ARCHNEST_AGENT_ENV": str(file)}
+    if read is None:
+        assert "ARCHNEST_HOST_ID must be" in run("--print", environ=environ).stderr
+    else:
+        assert printed(environ)["hostId"] == read
