@@ -586,7 +586,8 @@ make_workspace() {
   # A shell that is ending already does not begin that anew.
   trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 143' TERM HUP
   trap 'kill $child 2>/dev/null || :; rm -rf "$work"; exit 130' INT
-  work="$(mktemp -d "$folder/archnest-agent.$pid.$((now + interval_s)).XXXXXX")"
+  { work="$(mktemp -d "$folder/archnest-agent.$pid.$((now + interval_s)).XXXXXX")"; } 2>/dev/null \
+    || die 3 "no temporary folder can be made in $folder: TMPDIR must name a folder to write to"
   ends_at=$((SECONDS + interval_s - 1))
   deadline="$ends_at"
 }

@@ -57,3 +57,13 @@ def test_a_value_is_what_a_shell_takes_it_for(
         assert "ARCHNEST_HOST_ID must be" in run("--print", environ=environ).stderr
     else:
         assert printed(environ)["hostId"] == read
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    nowhere = tmp_path / "none"
+    done = run("--print", environ=synthetic(tmp_path / "bin", 1) | {"TMPDIR": str(nowhere)})
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"archnest-agent: no temporary folder can be made in {nowhere}:"
+        " TMPDIR must name a folder to write to\n"
+    )
