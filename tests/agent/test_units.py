@@ -57,3 +57,10 @@ def test_the_cron_line_and_the_example_name_what_is_there() -> None:
     names = [line.lstrip("#").split("=")[0] for line in example.splitlines() if "=" in line]
     assert {"ARCHNEST_URL", "ARCHNEST_AGENT_TOKEN"} <= set(names)
     assert [name for name in names if name not in script] == []
+
+
+def test_the_example_leads_to_no_socket_that_the_service_may_not_open() -> None:
+    # Without a capability root opens nothing in another user's folder.
+    assert "CapabilityBoundingSet=" in (SCRIPT.parent / UNITS[0]).read_text().splitlines()
+    example = (SCRIPT.parent / "agent.env.example").read_text()
+    assert "/run/user/" not in example
