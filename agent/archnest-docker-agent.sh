@@ -43,8 +43,7 @@ readonly MASKING='def secret: "[Pp][Aa][Ss][Ss]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Tt][Oo
 def is_secret: test(secret);
 def after_port: "(?:[/?#\"\u0027 \\t\\r\\n\\f\\x0b]|\\z)";
 def mask_userinfo:
-  [match("^(?!\\[[0-9A-Fa-f:.]*\\](?::[0-9]{1,5})?" + after_port + ")(?:[^ \\t\\r\\n\\f\\x0b/?#:]+:(?![0-9]{1,5}" + after_port
-    + ")|:)(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
+  [match("^(?!\\[[0-9A-Fa-f:.]*\\](?::[0-9]{1,5})?" + after_port + ")(?:[^ \\t\\r\\n\\f\\x0b/?#:]+:(?![0-9]{1,5}" + after_port + ")|:)(?<password>[^ \\t\\r\\n\\f\\x0b]+)@")]
   | if length == 0 then null else .[0].captures[0] end;
 def mask_urls: split("://") as $parts
   | reduce range(1; $parts | length) as $i ($parts[0];

@@ -1,5 +1,6 @@
 """The shipped script and units pass the checkers of their kinds."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,6 +34,18 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     said = check("systemd-analyze", "verify", *(str(tmp_path / unit) for unit in UNITS))
     # What it says of this machine's own units is not the matter here.
     assert [line for line in said.splitlines() if "archnest" in line] == []
+
+
+def test_the_timer_elapses_every_30_s_and_its_offset_is_fixed_and_shorter() -> None:
+    lines = (SCRIPT.parent / UNITS[1]).read_text().splitlines()
+    timer = dict(line.split("=", 1) for line in lines if "=" in line)
+    said = check("systemd-analyze", "calendar", "--iterations=3", timer["OnCalendar"])
+    seconds = [int(one) for one in re.findall(r"\d:\d\d:(\d\d) ", said)]
+    assert set(seconds) == {0, 30}
+    # A delay would be added to each interval of a timer that counts from the last run.
+    assert not {"OnUnitActiveSec", "OnUnitInactiveSec", "OnActiveSec"} & set(timer)
+    assert timer["FixedRandomDelay"] == "yes"
+    assert int(timer["RandomizedDelaySec"].removesuffix("s")) < 29
 
 
 @pytest.mark.parametrize(
