@@ -107,9 +107,11 @@ export async function getIfChanged(path, etag, signal) {
 /**
  * Read an answer line by line as it comes, until it ends.
  * @param {string} path @param {AbortSignal} signal @param {(line: string) => void} take
+ * @param {() => void} [begun] called once the server answers, perhaps long before the first line
  */
-export async function stream(path, signal, take) {
+export async function stream(path, signal, take, begun) {
   const response = await send("GET", path, { signal });
+  begun?.();
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const decoder = new TextDecoder();
   let rest = "";

@@ -18,8 +18,8 @@ Talk = Callable[..., None]
 def talk(site: Site, engine: Engine) -> Iterator[Talk]:
     """Run a shell line in a container of a host whose engine is asked."""
 
-    def run(line: str) -> None:
-        engine.docker("run", "-d", "--name", "talker", *ALONE, IMAGE, "sh", "-c", line)
+    def run(line: str, *options: str) -> None:
+        engine.docker("run", "-d", "--name", "talker", *ALONE, *options, IMAGE, "sh", "-c", line)
         how = {"hostId": "lab", "kind": "docker-socket", "address": str(engine.socket)}
         site.ask("POST", "/api/sources", how)
 
@@ -52,6 +52,39 @@ def test_lines_are_followed_told_apart_searched_and_downloaded(
         page.get_by_role("button", name="Download").click()
     assert "first" in Path(download.value.path()).read_text()
     assert download.value.suggested_filename == "talker.log"
+
+
+def test_a_followed_log_goes_on_when_its_container_runs_again(
+    admin_page: Page, site: Site, talk: Talk, engine: Engine
+) -> None:
+    talk("echo begun; echo begun >&2; sleep 1000")
+    page = opened(admin_page, site)
+    lines = page.get_by_role("log").locator(".log-text")
+    note = page.locator(".logs .log-note")
+    expect(lines).to_have_text(["begun"] * 2)
+    expect(note).to_have_text("Following.")
+    engine.docker("stop", "-t", "0", "talker")
+    expect(note).to_have_text("The container is not running; waiting for it to start.")
+    expect(page.get_by_label("Follow")).to_be_checked()
+    engine.docker("start", "talker")
+    expect(lines).to_have_text(["begun"] * 4)
+    expect(note).to_have_text("Following.")
+    engine.docker("restart", "-t", "0", "talker")
+    expect(lines).to_have_text(["begun"] * 6)
+    expect(note).to_have_text("Following.")
+
+
+def test_each_run_of_a_container_that_keeps_ending_is_told_once(
+    admin_page: Page, site: Site, talk: Talk, engine: Engine
+) -> None:
+    talk("date +%s%N; echo one; exit 1", "--restart", "always")
+    page = opened(admin_page, site)
+    lines = page.get_by_role("log").locator(".log-text")
+    expect(lines.nth(11)).to_be_attached(timeout=60_000)
+    engine.docker("update", "--restart", "no", "talker")
+    expect(page.get_by_role("main")).to_contain_text("Exited (1)")
+    told = engine.docker("logs", "talker").split()
+    expect(lines).to_have_text(told)
 
 
 def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk: Talk) -> None:

@@ -15,7 +15,11 @@ const DRAW_MS = 120;
 const DRAWING_MS = 10;
 const TAILS = ["50", "200", "1000", "5000"];
 const SPANS = [["", "from the start"], ["300", "last 5 minutes"], ["3600", "last hour"], ["86400", "last day"]];
+/** How soon a log that broke off is asked for again, and how rarely at last. */
 const RECONNECT_MS = 3000;
+const LONGEST_MS = 15000;
+/** States of a container that may still print. */
+const LIVE = new Set(["running", "paused", "restarting"]);
 
 export class Logs {
   /** @param {string} path of the container's log in the API @param {() => string} name */
@@ -32,7 +36,14 @@ export class Logs {
     this.style = /** @type {import("./ansi.js").Style | undefined} */ (undefined);
     this.reading = /** @type {AbortController | null} */ (null);
     this.retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+    this.tries = 0;
     this.why = "";
+    /** The latest time that was told, and how many lines had it; at `known` a log is read again. */
+    this.last = { at: "", count: 0 };
+    this.known = { at: "", count: 0 };
+    /** What is known of the container: whether it may print, and since when. */
+    this.lives = false;
+    this.run = "";
     /** Whether the newest line is to stay in view; a person who scrolls up ends that. */
     this.sticks = true;
     this.top = 0;
@@ -94,8 +105,22 @@ export class Logs {
     this.dropped = 0;
     this.style = undefined;
     this.at = -1;
+    this.why = "";
+    this.last = { at: "", count: 0 };
+    this.known = { at: "", count: 0 };
     fill(this.list);
-    this.read();
+    setText(this.note, "Reading …");
+    this.read(this.address(this.follow.checked));
+  }
+
+  /** Go on behind the last line that was told. */
+  resume() {
+    // Lines without a time cannot be told from those that come again.
+    if (!this.last.at && (this.shown.length || this.waiting.length)) return this.restart();
+    this.stop();
+    this.known = { ...this.last };
+    const words = new URLSearchParams({ tail: String(MAX_LINES), since: this.last.at, follow: "1" });
+    this.read(this.last.at ? `${this.path}?${words}` : this.address(true));
   }
 
   stop() {
@@ -104,28 +129,58 @@ export class Logs {
     clearTimeout(this.retry);
   }
 
-  async read() {
+  /**
+   * Hear of the container: when it has started or stopped since, a log that ended has more to tell.
+   * @param {string} state @param {string | null | undefined} startedAt
+   */
+  heed(state, startedAt) {
+    const run = `${LIVE.has(state)} ${startedAt}`;
+    if (run === this.run) return;
+    const isFirst = this.run === "";
+    this.run = run;
+    this.lives = LIVE.has(state);
+    if (isFirst || this.reading || !this.follow.checked) return;
+    this.tries = 0;
+    this.resume();
+  }
+
+  /** @param {string} path */
+  async read(path) {
     const reading = new AbortController();
     this.reading = reading;
-    setText(this.note, "Reading …");
-    let why = "";
+    let end = "";
     try {
-      await stream(this.address(this.follow.checked), reading.signal, (text) => { why = this.take(text) || why; });
-      this.ended(why || "The log ended.");
+      await stream(path, reading.signal, (text) => { end = this.take(text) || end; }, () => this.begun());
+      // While it is followed, only a container that stopped has no more to tell.
+      if (this.reading === reading) this.ended(this.endText(end), end !== "complete" || this.lives);
     } catch (error) {
       if (reading.signal.aborted) return;
-      const status = /** @type {{status?: number}} */ (error).status;
-      this.ended(error instanceof Error ? error.message : String(error));
       // The server or the network was away, and the log is still wanted.
-      if (status === 0 && this.follow.checked) this.retry = setTimeout(() => this.restart(), RECONNECT_MS);
+      this.ended(error instanceof Error ? error.message : String(error), /** @type {{status?: number}} */ (error).status === 0);
     }
   }
 
-  /** Take one line of the answer; gives why the stream ends when it says so. @param {string} text */
+  /** The server answers. That a container stands still is said until it runs, also while its log is asked for again. */
+  begun() {
+    if (this.lives) this.why = "";
+    this.drawNote();
+  }
+
+  /** @param {string} end what the server says of it, or nothing */
+  endText(end) {
+    if (end && end !== "complete") return `The log broke off: ${end}.`;
+    if (!this.follow.checked) return end ? "These are all lines that were asked for." : "The log ended.";
+    return end ? "The container is not running; waiting for it to start." : "The log broke off.";
+  }
+
+  /** Take one line of the answer; gives why the stream ends when it says so. @param {string} text @returns {string} */
   take(text) {
     if (!text) return "";
     const line = JSON.parse(text);
-    if ("end" in line) return line.end === "complete" ? (this.follow.checked ? "The container stopped, or its log ended." : "These are all lines that were asked for.") : `The log broke off: ${line.end}.`;
+    if ("end" in line) return line.end;
+    if (!this.isNew(line)) return "";
+    this.tries = 0;
+    this.why = "";
     this.waiting.push(line);
     // Beyond what the page would keep there is nothing to wait for.
     if (this.waiting.length > 2 * MAX_LINES) this.dropped += this.waiting.splice(0, this.waiting.length - MAX_LINES).length;
@@ -133,10 +188,27 @@ export class Logs {
     return "";
   }
 
-  /** @param {string} why */
-  ended(why) {
+  /** Whether a line was not told before: a log that is read again begins with what stands at its `since`. @param {Line} line */
+  isNew({ at }) {
+    if (!at) return true;
+    if (at < this.known.at) return false;
+    if (at === this.known.at && this.known.count > 0) {
+      this.known.count -= 1;
+      return false;
+    }
+    if (at === this.last.at) this.last.count += 1;
+    else if (at > this.last.at) this.last = { at, count: 1 };
+    return true;
+  }
+
+  /** @param {string} why @param {boolean} hasMore whether it is worth asking again */
+  ended(why, hasMore) {
     this.reading = null;
     this.why = why;
+    if (this.follow.checked && hasMore) {
+      this.retry = setTimeout(() => this.resume(), Math.min(RECONNECT_MS * 2 ** this.tries, LONGEST_MS));
+      this.tries += 1;
+    }
     if (!this.waiting.length) this.drawNote();
   }
 
@@ -162,7 +234,7 @@ export class Logs {
   drawNote() {
     const kept = this.dropped ? `Only the newest ${MAX_LINES} lines are kept; ${this.dropped} older ones went. ` : "";
     const none = this.shown.length ? "" : this.reading ? "Nothing yet. " : "There are no lines. ";
-    setText(this.note, `${kept}${none}${this.reading ? (this.follow.checked ? "Following." : "Reading …") : this.why}`);
+    setText(this.note, `${kept}${none}${this.why || (this.follow.checked ? "Following." : "Reading …")}`);
   }
 
   /** @param {Line} line @returns {Shown} */

@@ -94,10 +94,11 @@ class ContainerView {
     return host ? `${host.receivedAt}|${row?.container.goneAt}|${store.isSilent(host)}` : "no host";
   }
 
-  /** Note the figures of a new report, also while another tab is shown. */
+  /** Note the figures of a new report and whether its log goes on, also while another tab is shown. */
   sample() {
     const row = store.findRow(this.hostId, this.reference);
     if (row) this.samples.note(row);
+    if (row?.container.id === this.logsOf) this.logs?.heed(row.container.state, row.container.startedAt);
     if (!this.panel.hidden) this.charts.update(this.samples);
   }
 
@@ -177,6 +178,7 @@ class ContainerView {
     this.logs = logs;
     fill(this.logsPlace, section("Logs", logs.node));
     logs.restart();
+    logs.heed(container.state, container.startedAt);
   }
 
   /** @param {Detail} detail */
