@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.engine.awkward import ALONE, FLOOD, IMAGE
 from tests.engine.dockerd import Engine
@@ -85,6 +85,24 @@ def test_each_run_of_a_container_that_keeps_ending_is_told_once(
     expect(page.get_by_role("main")).to_contain_text("Exited (1)")
     told = engine.docker("logs", "talker").split()
     expect(lines).to_have_text(told)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_followed_log_outlives_a_proxy_that_is_away(
+    admin_page: Page, site: Site, talk: Talk, status: int
+) -> None:
+    talk("echo first; sleep 1000")
+
+    def fail(route: Route) -> None:
+        route.fulfill(status=status, body="<html>away</html>", content_type="text/html")
+
+    admin_page.route("**/logs?*", fail)
+    page = opened(admin_page, site)
+    note = page.locator(".logs .log-note")
+    expect(note).to_contain_text(f"The server answered {status}.")
+    page.unroute("**/logs?*")
+    expect(page.get_by_role("log").locator(".log-text")).to_have_text(["first"])
+    expect(note).to_have_text("Following.")
 
 
 def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk: Talk) -> None:

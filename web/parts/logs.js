@@ -18,6 +18,8 @@ const SPANS = [["", "from the start"], ["300", "last 5 minutes"], ["3600", "last
 /** How soon a log that broke off is asked for again, and how rarely at last. */
 const RECONNECT_MS = 3000;
 const LONGEST_MS = 15000;
+/** What the server, its network or a proxy before it says while one of them is away. */
+const PASSING = new Set([0, 502, 503, 504]);
 /** States of a container that may still print. */
 const LIVE = new Set(["running", "paused", "restarting"]);
 
@@ -155,8 +157,7 @@ export class Logs {
       if (this.reading === reading) this.ended(this.endText(end), end !== "complete" || this.lives);
     } catch (error) {
       if (reading.signal.aborted) return;
-      // The server or the network was away, and the log is still wanted.
-      this.ended(error instanceof Error ? error.message : String(error), /** @type {{status?: number}} */ (error).status === 0);
+      this.ended(error instanceof Error ? error.message : String(error), PASSING.has(/** @type {{status?: number}} */ (error).status ?? -1));
     }
   }
 
