@@ -9,9 +9,21 @@ from playwright.sync_api import Page, Route, expect
 from tests.engine.awkward import ALONE, FLOOD, IMAGE
 from tests.engine.dockerd import Engine
 from tests.factories import container
-from tests.web.site import Site
+from tests.web.site import Site, enter
 
 Talk = Callable[..., None]
+# True once the end of the newest line has been inside its box for a second's frames in a row.
+AT_END = """async () => {
+  const log = document.querySelector("[role=tabpanel]:not([hidden]) .log");
+  for (let frame = 0, seen = 0; frame < 1200; frame += 1) {
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const bottom = log.querySelector(".log-line:last-child").getBoundingClientRect().bottom;
+    const below = bottom - log.getBoundingClientRect().bottom;
+    seen = below < 1 && below > -20 ? seen + 1 : 0;
+    if (seen === 60) return true;
+  }
+  return false;
+}"""
 
 
 @pytest.fixture
@@ -117,6 +129,32 @@ def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk:
     expect(line.locator(".fg-1")).to_have_text("red")
     expect(line.locator("a, img")).to_have_count(0)
     assert "owned" not in page.title()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desktop", "phone"])
+def test_the_newest_line_is_in_view_however_long_lines_are(
+    site: Site, open_page: Callable[..., Page], talk: Talk, engine: Engine, size: tuple[int, int]
+) -> None:
+    some = "seq 40; for n in 1 2 3 4 5 6; do seq -s ' ' 300; seq -s ' ' 2000; done; seq -s '' 400"
+    talk(
+        f"for go in 1 2 3; do {some}; echo batch $go; until [ -e /go$go ]; do sleep 0.1; done; done"
+    )
+    page = open_page(viewport={"width": size[0], "height": size[1]})
+    enter(page, site)
+    opened(page, site)
+    log = page.get_by_role("log")
+    for batch in ("1", "2", "3"):
+        expect(log.locator(".log-line").last).to_contain_text(f"batch {batch}")
+        log.scroll_into_view_if_needed()
+        assert page.evaluate(AT_END)
+        expect(page.get_by_role("button", name="↓ Newest")).to_be_hidden()
+        engine.docker("exec", "talker", "touch", f"/go{batch}")
+    page.set_viewport_size({"width": size[1], "height": size[0]})
+    assert page.evaluate(AT_END)
+    log.hover()
+    page.mouse.wheel(0, -300)
+    page.get_by_role("button", name="↓ Newest").click()
+    assert page.evaluate(AT_END)
 
 
 def test_a_flood_leaves_the_page_alive_and_bounded(

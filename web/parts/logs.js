@@ -59,6 +59,9 @@ export class Logs {
     this.scroll = h("div", { class: "log", role: "log", "aria-label": "Log", "aria-live": "off", tabindex: "0" }, this.list);
     this.newest = h("button", { type: "button", class: "small newest", hidden: true, onclick: () => this.toEnd() }, "↓ Newest");
     this.scroll.addEventListener("scroll", () => this.onScroll(), { passive: true });
+    // Lines get their height when they come into view, and all of them when the box does: then the end is elsewhere.
+    const sizes = new ResizeObserver(() => { if (this.sticks) this.toEnd(); });
+    for (const node of [this.scroll, this.list]) sizes.observe(node);
     this.node = h("div", { class: "logs" }, this.bar(), this.note, this.scroll, this.newest);
     this.dress();
   }
@@ -227,7 +230,6 @@ export class Logs {
       this.at = Math.max(-1, this.at - over);
     }
     this.drawing = this.waiting.length ? setTimeout(() => this.draw(), this.shown.length < MAX_LINES ? 0 : DRAW_MS) : undefined;
-    if (this.sticks) this.toEnd();
     if (this.query) this.count();
     this.drawNote();
   }
@@ -265,6 +267,7 @@ export class Logs {
   toEnd() {
     this.sticks = true;
     this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.top = this.scroll.scrollTop;
     this.newest.hidden = true;
   }
 
