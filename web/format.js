@@ -66,6 +66,14 @@ export function clock(text, now) {
   return today ? time : `${at.toLocaleDateString(undefined, { month: "short", day: "numeric" })} ${time}`;
 }
 
+/** Local time of day to the millisecond, for columns; the text itself when it is none. @param {string | null | undefined} text */
+export function timeOfDay(text) {
+  const at = new Date(text ?? "");
+  if (Number.isNaN(at.getTime())) return text ?? "";
+  const two = (/** @type {number} */ count) => String(count).padStart(2, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+}
+
 /**
  * An image reference apart: repository, tag and digest. A colon before the
  * last slash belongs to a registry's port.

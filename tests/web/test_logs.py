@@ -1,6 +1,7 @@
 """A real container's log on the page: followed, searched, harmless."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,21 @@ def test_what_a_container_prints_stays_inert(admin_page: Page, site: Site, talk:
     expect(line.locator(".fg-1")).to_have_text("red")
     expect(line.locator("a, img")).to_have_count(0)
     assert "owned" not in page.title()
+
+
+def test_times_are_local_as_everywhere_on_the_page(
+    site: Site, open_page: Callable[..., Page], talk: Talk, engine: Engine
+) -> None:
+    talk("echo now; sleep 1000")
+    page = open_page(timezone_id="Asia/Kathmandu")
+    enter(page, site)
+    opened(page, site)
+    time = page.get_by_role("log").locator("time")
+    told = engine.docker("logs", "-t", "talker").split()[0]
+    at = datetime.fromisoformat(told)
+    local = at.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    expect(time).to_have_text(local.isoformat(timespec="milliseconds")[11:23])
+    expect(time).to_have_attribute("title", told)
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desktop", "phone"])

@@ -1,6 +1,7 @@
 /** A container's log: the last lines, and what comes while it is followed. */
 import { stream } from "../api.js";
 import { fill, h, setText } from "../dom.js";
+import { timeOfDay } from "../format.js";
 import * as prefs from "../prefs.js";
 import { pieces, plain } from "./ansi.js";
 import { failure } from "./notice.js";
@@ -250,7 +251,7 @@ export class Logs {
       const classes = [fg && `fg-${fg}`, bg && `bg-${bg}`, bold && "bold", dim && "dim", italic && "italic", underline && "underline", inverse && "inverse"];
       return h("span", { class: classes.filter(Boolean).join(" ") }, part.text);
     }));
-    const shown = { node: h("div", { class: "log-line", "data-stream": from }, h("time", { datetime: at, title: at }, at ? at.slice(11, 23) : ""), h("abbr", { class: "stream", title: from }, from === "stderr" ? "err" : "out"), content), plain: plain(text).toLowerCase() };
+    const shown = { node: h("div", { class: "log-line", "data-stream": from }, h("time", { datetime: at, title: at }, timeOfDay(at)), h("abbr", { class: "stream", title: from }, from === "stderr" ? "err" : "out"), content), plain: plain(text).toLowerCase() };
     if (this.query && shown.plain.includes(this.query)) shown.node.classList.add("match");
     return shown;
   }
