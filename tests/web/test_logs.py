@@ -59,6 +59,8 @@ def test_lines_are_followed_told_apart_searched_and_downloaded(
     expect(log).not_to_contain_text("later")
     engine.docker("exec", "talker", "touch", "/go")
     expect(log).to_contain_text("later")
+    expect(page.get_by_label("Lines").locator(":checked")).to_have_text("last 200 lines")
+    expect(page.get_by_label("Since").locator(":checked")).to_have_text("of any age")
     page.get_by_label("Search in the log").fill("TROUBLE")
     expect(page.get_by_text("1 line", exact=True)).to_be_visible()
     with page.expect_download() as download:

@@ -15,7 +15,8 @@ const MAX_LINES = 5000;
 const DRAW_MS = 120;
 const DRAWING_MS = 10;
 const TAILS = ["50", "200", "1000", "5000"];
-const SPANS = [["", "from the start"], ["300", "last 5 minutes"], ["3600", "last hour"], ["86400", "last day"]];
+/** Read behind "last 200 lines". */
+const SPANS = [["", "of any age"], ["300", "of the last 5 min"], ["3600", "of the last hour"], ["86400", "of the last day"]];
 /** How soon a log that broke off is asked for again, and how rarely at last. */
 const RECONNECT_MS = 3000;
 const LONGEST_MS = 15000;
