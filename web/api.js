@@ -127,3 +127,15 @@ export async function stream(path, signal, take, begun) {
   }
   if (rest) take(rest);
 }
+
+/**
+ * A whole answer, however long it takes and is; the browser holds it, not the page.
+ * @param {string} path @param {AbortSignal} signal
+ */
+export async function download(path, signal) {
+  const response = await send("GET", path, { signal });
+  return response.blob().catch((error) => {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "unreachable", "The connection to the server broke off.");
+  });
+}

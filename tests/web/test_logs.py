@@ -59,14 +59,42 @@ def test_lines_are_followed_told_apart_searched_and_downloaded(
     expect(log).not_to_contain_text("later")
     engine.docker("exec", "talker", "touch", "/go")
     expect(log).to_contain_text("later")
-    expect(page.get_by_label("Lines").locator(":checked")).to_have_text("last 200 lines")
-    expect(page.get_by_label("Since").locator(":checked")).to_have_text("of any age")
+    expect(page.locator("[aria-label=Lines] :checked")).to_have_text("last 200 lines")
+    expect(page.locator("[aria-label=Since] :checked")).to_have_text("of any age")
     page.get_by_label("Search in the log").fill("TROUBLE")
     expect(page.get_by_text("1 line", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     assert "first" in Path(download.value.path()).read_text()
     assert download.value.suggested_filename == "talker.log"
+
+
+def test_a_download_is_the_whole_log_or_all_of_the_chosen_age(
+    admin_page: Page, site: Site, talk: Talk
+) -> None:
+    talk("seq 1000; sleep 1000")
+    page = opened(admin_page, site)
+    expect(page.get_by_role("log").locator(".log-text")).to_have_count(200)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the whole log").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert [line.split()[1] for line in lines] == [str(number) for number in range(1, 1001)]
+    page.get_by_label("Since", exact=True).select_option("of the last hour")
+    with page.expect_request("**/logs?*format=text*") as asked:
+        page.get_by_role("button", name="Download the log of the last hour").click()
+    assert "tail=all" in asked.value.url
+    assert "since=" in asked.value.url
+
+
+def test_a_download_can_be_cancelled(admin_page: Page, site: Site, talk: Talk) -> None:
+    talk("echo first; sleep 1000")
+    page = opened(admin_page, site)
+    # Left unanswered, as a log of many megabytes takes its time.
+    page.route("**/logs?*format=text*", lambda route: None)
+    page.get_by_role("button", name="Download the whole log").click()
+    page.get_by_role("button", name="Cancel the download").click()
+    expect(page.get_by_role("button", name="Download the whole log")).to_be_focused()
+    expect(page.locator(".notice")).to_have_count(0)
 
 
 def test_a_followed_log_goes_on_when_its_container_runs_again(

@@ -1,6 +1,6 @@
 /** A container's log: the last lines, and what comes while it is followed. */
-import { stream } from "../api.js";
-import { fill, h, setText } from "../dom.js";
+import { download, stream } from "../api.js";
+import { fill, h, setAttribute, setText } from "../dom.js";
 import { timeOfDay } from "../format.js";
 import * as prefs from "../prefs.js";
 import { pieces, plain } from "./ansi.js";
@@ -52,9 +52,11 @@ export class Logs {
     this.sticks = true;
     this.top = 0;
     this.tail = h("select", { "aria-label": "Lines", onchange: () => { this.set({ tail: this.tail.value }); this.restart(); } }, TAILS.map((value) => h("option", { value, selected: value === this.settings.tail }, `last ${value} lines`)));
-    this.since = h("select", { "aria-label": "Since", onchange: () => this.restart() }, SPANS.map(([value, text]) => h("option", { value }, text)));
+    this.since = h("select", { "aria-label": "Since", onchange: () => { this.labelSaving(); this.restart(); } }, SPANS.map(([value, text]) => h("option", { value }, text)));
     this.follow = h("input", { type: "checkbox", checked: true, onchange: () => this.restart() });
     this.search = h("input", { type: "search", placeholder: "Search in these lines", "aria-label": "Search in the log", spellcheck: "false", autocomplete: "off", oninput: () => this.find(this.search.value), onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event) });
+    this.saving = /** @type {AbortController | null} */ (null);
+    this.save = h("button", { type: "button", class: "small", onclick: () => this.download() });
     this.found = h("span", { class: "found", role: "status" });
     this.note = h("p", { class: "log-note", role: "status" });
     this.list = h("div", { class: "log-lines" });
@@ -66,6 +68,7 @@ export class Logs {
     for (const node of [this.scroll, this.list]) sizes.observe(node);
     this.node = h("div", { class: "logs" }, this.bar(), this.note, this.scroll, this.newest);
     this.dress();
+    this.labelSaving();
   }
 
   bar() {
@@ -75,7 +78,7 @@ export class Logs {
     return h("div", { class: "log-bar" }, this.tail, this.since,
       h("label", { class: "check" }, this.follow, "Follow"), h("label", { class: "check" }, times, "Times"), h("label", { class: "check" }, wrap, "Wrap"),
       this.search, this.found, button("↑", "Previous match", () => this.step(-1)), button("↓", "Next match", () => this.step(1)),
-      button("Download", "Download the log", () => { this.download(); }));
+      this.save);
   }
 
   /** @param {KeyboardEvent} event */
@@ -96,12 +99,16 @@ export class Logs {
     this.scroll.dataset["wrap"] = this.settings.wrap ? "yes" : "no";
   }
 
-  /** @param {boolean} follow */
-  address(follow) {
-    const words = new URLSearchParams({ tail: this.tail.value });
-    if (this.since.value) words.set("since", new Date(Date.now() - Number(this.since.value) * 1000).toISOString());
-    if (follow) words.set("follow", "1");
-    return `${this.path}?${words}`;
+  /** @param {Record<string, string>} words besides how old lines may be */
+  address(words) {
+    const all = new URLSearchParams(words);
+    if (this.since.value) all.set("since", new Date(Date.now() - Number(this.since.value) * 1000).toISOString());
+    return `${this.path}?${all}`;
+  }
+
+  /** The address of the lines that are shown. */
+  linesAddress() {
+    return this.address({ tail: this.tail.value, ...(this.follow.checked ? { follow: "1" } : {}) });
   }
 
   /** Begin anew with what is chosen. */
@@ -117,7 +124,7 @@ export class Logs {
     this.known = { at: "", count: 0 };
     fill(this.list);
     setText(this.note, "Reading …");
-    this.read(this.address(this.follow.checked));
+    this.read(this.linesAddress());
   }
 
   /** Go on behind the last line that was told. */
@@ -127,7 +134,7 @@ export class Logs {
     this.stop();
     this.known = { ...this.last };
     const words = new URLSearchParams({ tail: String(MAX_LINES), since: this.last.at, follow: "1" });
-    this.read(this.last.at ? `${this.path}?${words}` : this.address(true));
+    this.read(this.last.at ? `${this.path}?${words}` : this.linesAddress());
   }
 
   stop() {
@@ -308,14 +315,33 @@ export class Logs {
     this.count();
   }
 
+  /** What a download holds: more than what is shown. */
+  labelSaving() {
+    const what = this.since.value ? `the log ${this.since.selectedOptions[0]?.textContent}` : "the whole log";
+    const label = this.saving ? "Cancel the download" : `Download ${what}`;
+    setText(this.save, this.saving ? "Cancel the download" : "Download");
+    setAttribute(this.save, "aria-label", label);
+    setAttribute(this.save, "title", label);
+  }
+
+  /** Save all lines of the chosen age, or end what is being saved. */
   async download() {
-    const parts = /** @type {string[]} */ ([]);
+    if (this.saving) return this.saving.abort();
+    const saving = new AbortController();
+    this.saving = saving;
+    this.labelSaving();
     try {
-      await stream(`${this.address(false)}&format=text&timestamps=1`, new AbortController().signal, (line) => parts.push(`${line}\n`));
+      this.keep(await download(this.address({ tail: "all", format: "text", timestamps: "1" }), saving.signal));
     } catch (error) {
-      return failure(error);
+      if (!saving.signal.aborted) failure(error);
     }
-    const url = URL.createObjectURL(new Blob(parts, { type: "text/plain" }));
+    this.saving = null;
+    this.labelSaving();
+  }
+
+  /** @param {Blob} blob */
+  keep(blob) {
+    const url = URL.createObjectURL(blob);
     const link = h("a", { href: url, download: `${this.name().replace(/[^\w.-]/g, "_")}.log` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
