@@ -26,6 +26,7 @@ def test_an_admin_adds_an_account_changes_its_role_and_removes_it(
     expect(account(admin_page, "newcomer")).to_contain_text("never")
     assert roles(site)["newcomer"] == "member"
     admin_page.get_by_label("Role of newcomer").select_option("admin")
+    admin_page.get_by_role("dialog").get_by_role("button", name="Make admin").click()
     expect(admin_page.get_by_text("Changed newcomer")).to_be_visible()
     assert roles(site)["newcomer"] == "admin"
     account(admin_page, "newcomer").get_by_role("button", name="Remove").click()
@@ -47,9 +48,35 @@ def test_an_admin_sets_the_password_of_another(admin_page: Page, site: Site) -> 
     assert site.ask("POST", "/api/auth/login", body)["user"]["role"] == "member"
 
 
+def test_a_role_is_changed_by_no_key_alone_and_the_focus_stays(
+    admin_page: Page, site: Site
+) -> None:
+    site.add_member()
+    admin_page.get_by_role("tab", name="Users").click()
+    role = admin_page.get_by_label(f"Role of {MEMBER[0]}")
+    role.focus()
+    role.press("ArrowDown")
+    dialog = admin_page.get_by_role("dialog", name=f"Make {MEMBER[0]} an admin?")
+    expect(dialog).to_contain_text("Admins change everything")
+    admin_page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(role).to_have_value("member")
+    expect(role).to_be_focused()
+    assert roles(site)[MEMBER[0]] == "member"
+    role.press("ArrowDown")
+    dialog.get_by_role("button", name="Make admin").press("Enter")
+    expect(admin_page.get_by_text(f"Changed {MEMBER[0]}")).to_be_visible()
+    expect(role).to_have_value("admin")
+    expect(role).to_be_focused()
+    assert roles(site)[MEMBER[0]] == "admin"
+
+
 def test_the_last_admin_stays_admin_and_the_page_says_why(admin_page: Page, site: Site) -> None:
     admin_page.get_by_role("tab", name="Users").click()
     admin_page.get_by_label(f"Role of {ADMIN[0]}").select_option("member")
+    dialog = admin_page.get_by_role("dialog", name=f"Make {ADMIN[0]} a member?")
+    expect(dialog).to_contain_text("You are signed out at once")
+    dialog.get_by_role("button", name="Make member").click()
     expect(admin_page.locator(".notice[data-kind=failed]")).to_contain_text("last admin")
     expect(admin_page.get_by_label(f"Role of {ADMIN[0]}")).to_have_value("admin")
     assert roles(site) == {ADMIN[0]: "admin"}

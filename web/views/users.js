@@ -32,28 +32,36 @@ class UsersView {
 
   /** @param {Account[]} users */
   draw(users) {
+    const focus = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
     fill(this.list, h("table", { class: "listing stacked" },
       h("thead", {}, h("tr", {}, ["User", "Role", "Created", "Last signed in", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, users.map((user) => this.row(user)))));
+    if (focus) /** @type {HTMLElement | null} */ (this.list.querySelector(`[aria-label="${CSS.escape(focus)}"]`))?.focus();
   }
 
   /** @param {Account} user */
   row(user) {
-    const role = h("select", { "aria-label": `Role of ${user.username}`, onchange: () => this.change(user, { role: role.value }) },
+    const role = h("select", { "aria-label": `Role of ${user.username}`, onchange: () => this.changeRole(user, role) },
       ["member", "admin"].map((value) => h("option", { value, selected: value === user.role }, value)));
     const isSelf = session.user()?.username === user.username;
     return h("tr", {},
       h("th", { scope: "row" }, foreign(user.username), isSelf ? h("small", {}, " (you)") : null),
       h("td", {}, role), h("td", { "data-title": "Created" }, dateTime(user.createdAt)), h("td", { "data-title": "Last signed in" }, user.lastLoginAt ? dateTime(user.lastLoginAt) : "never"),
       h("td", {}, h("div", { class: "buttons" },
-        isSelf ? null : h("button", { type: "button", onclick: () => this.reset(user) }, "Set password"),
-        h("button", { type: "button", class: "danger", onclick: () => this.remove(user) }, "Remove"))));
+        isSelf ? null : h("button", { type: "button", "aria-label": `Set password of ${user.username}`, onclick: () => this.reset(user) }, "Set password"),
+        h("button", { type: "button", class: "danger", "aria-label": `Remove ${user.username}`, onclick: () => this.remove(user) }, "Remove"))));
   }
 
-  /** @param {Account} user @param {object} changes */
-  async change(user, changes) {
+  /** An arrow key is enough to choose another role, so it asks. @param {Account} user @param {HTMLSelectElement} select */
+  async changeRole(user, select) {
+    const role = select.value;
+    const sure = await confirm({ title: `Make ${user.username} ${role === "admin" ? "an admin" : "a member"}?`, text: roleText(user, role), action: `Make ${role}`, danger: true });
+    if (!sure) {
+      select.value = user.role;
+      return;
+    }
     try {
-      await call("PATCH", `api/users/${encodeURIComponent(user.username)}`, changes);
+      await call("PATCH", `api/users/${encodeURIComponent(user.username)}`, { role });
       notice(`Changed ${user.username}`);
     } catch (error) {
       failure(error);
@@ -102,6 +110,13 @@ class UsersView {
     } });
     return node;
   }
+}
+
+/** What another role means for an account. @param {Account} user @param {string} role */
+function roleText(user, role) {
+  const means = role === "admin" ? "Admins change everything: accounts, hosts, sources and containers." : "Members see everything and change nothing.";
+  const ends = session.user()?.username === user.username ? "You are signed out at once, and only another admin can undo it." : "The account's sessions end at once.";
+  return `${means} ${ends}`;
 }
 
 /** @param {HTMLElement} panel */
