@@ -5,6 +5,8 @@
  */
 
 export const EVERY_MS = 1500;
+/** For what people change, and rarely. */
+export const SELDOM_MS = 5000;
 const LONGEST_MS = 15000;
 /** A server that takes longer counts as away. */
 const PATIENCE_MS = 15000;
@@ -12,8 +14,9 @@ const PATIENCE_MS = 15000;
 /**
  * @param {(signal: AbortSignal) => Promise<boolean | void>} task resolves to true when there is more to do at once
  * @param {(error: unknown, retryAt: number) => void} failed
+ * @param {number} everyMs
  */
-export function poll(task, failed) {
+export function poll(task, failed, everyMs = EVERY_MS) {
   let stopped = false, running = false, failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -23,7 +26,7 @@ export function poll(task, failed) {
     clearTimeout(timer);
     if (stopped || running || document.hidden) return;
     running = true;
-    let wait = EVERY_MS;
+    let wait = everyMs;
     try {
       const more = await task(AbortSignal.any([controller.signal, AbortSignal.timeout(PATIENCE_MS)]));
       if (more === true) wait = 0;

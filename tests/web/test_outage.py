@@ -204,11 +204,45 @@ def test_hosts_and_sources_say_once_that_the_server_is_away(admin_page: Page, si
     expect(admin_page.locator(".notice")).to_have_count(0)
 
 
+@pytest.mark.parametrize("view", ["users", "record"])
+def test_a_view_that_is_opened_while_the_server_is_away_fills_by_itself(
+    admin_page: Page, site: Site, view: str
+) -> None:
+    admin_page.route("**/api/**", lambda route: route.abort())
+    admin_page.goto(f"{site.url}/#/{view}")
+    expect(admin_page.get_by_role("alert").first).to_contain_text("cannot be reached")
+    panel = admin_page.locator("[role=tabpanel]:not([hidden])")
+    expect(panel).to_contain_text("Loading")
+    admin_page.unroute("**/api/**")
+    expect(panel.locator("tbody tr").first).to_contain_text(ADMIN[0])
+    expect(panel).not_to_contain_text("Loading")
+    expect(panel).not_to_contain_text("cannot be reached")
+
+
+def test_an_open_record_shows_what_is_done_meanwhile_beside_what_is_older(
+    admin_page: Page, site: Site
+) -> None:
+    for number in range(130):
+        site.ask("POST", "/api/agents/docker/tokens", {"hostId": f"host-{number}"})
+    admin_page.goto(f"{site.url}/#/record")
+    rows = admin_page.locator(".panel-record tbody tr")
+    expect(rows).to_have_count(100)
+    expect(rows.first).to_contain_text("host-129")
+    admin_page.get_by_role("button", name="Show older").click()
+    expect(rows.nth(129)).to_contain_text("host-0")
+    # A row that stays keeps what is selected in it.
+    rows.first.evaluate("(node) => { node.dataset.kept = 'yes'; }")
+    site.ask("POST", "/api/agents/docker/tokens", {"hostId": "newcomer"})
+    expect(rows.first).to_contain_text("newcomer")
+    expect(rows.nth(1)).to_have_attribute("data-kept", "yes")
+    expect(rows.nth(130)).to_contain_text("host-0")
+
+
 def test_a_view_that_is_not_shown_asks_for_nothing(admin_page: Page, site: Site) -> None:
-    for view in ("sources", "hosts", "containers"):
+    for view in ("sources", "hosts", "users", "record", "containers"):
         admin_page.goto(f"{site.url}/#/{view}")
         admin_page.wait_for_timeout(500)
     seen: list[str] = []
     admin_page.on("request", lambda one: seen.append(one.url))
-    admin_page.wait_for_timeout(4_000)
+    admin_page.wait_for_timeout(6_000)
     assert {url.partition("/api/")[2].partition("?")[0] for url in seen} == {"containers"}

@@ -4,7 +4,8 @@ import { fill, foreign, h } from "../dom.js";
 import { dateTime } from "../format.js";
 import { confirm } from "../parts/dialog.js";
 import { field, form } from "../parts/form.js";
-import { failure, notice } from "../parts/notice.js";
+import { failure, notice, pollFailure } from "../parts/notice.js";
+import { poll, SELDOM_MS } from "../poll.js";
 import * as session from "../session.js";
 
 /** @typedef {import("../types.js").Account} Account */
@@ -16,18 +17,31 @@ export const access = "admin";
 class UsersView {
   /** @param {HTMLElement} panel */
   constructor(panel) {
+    this.panel = panel;
+    this.shown = "";
+    this.asked = 0;
     this.list = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Accounts" }, h("p", { class: "loading" }, "Loading …"));
     panel.append(h("div", { class: "page" }, h("h1", {}, "Users"), h("p", {}, "Members see everything; only admins change anything."), this.list, this.addForm()));
-    this.load();
+    this.polling = poll(() => this.load(), pollFailure, SELDOM_MS);
   }
 
   async load() {
-    try {
-      const { users } = await get("api/users");
-      this.draw(users);
-    } catch (error) {
-      fill(this.list, h("p", { class: "form-error" }, error instanceof Error ? error.message : String(error)), h("button", { type: "button", onclick: () => this.load() }, "Try again"));
-    }
+    if (this.panel.hidden) return;
+    this.asked += 1;
+    const asked = this.asked;
+    const { users } = await get("api/users");
+    const state = JSON.stringify(users);
+    // What was asked before a change would show the time before it.
+    if (asked !== this.asked || state === this.shown) return;
+    this.shown = state;
+    this.draw(users);
+  }
+
+  /** Show what is so now, whether a change was taken or refused. */
+  async reload() {
+    if (!session.user()) return;
+    this.shown = "";
+    await this.load().catch(pollFailure);
   }
 
   /** @param {Account[]} users */
@@ -66,7 +80,7 @@ class UsersView {
     } catch (error) {
       failure(error);
     }
-    if (session.user()) await this.load();
+    await this.reload();
   }
 
   /** @param {Account} user */
@@ -94,7 +108,7 @@ class UsersView {
     } catch (error) {
       failure(error);
     }
-    if (session.user()) await this.load();
+    await this.reload();
   }
 
   addForm() {
@@ -106,7 +120,7 @@ class UsersView {
       await call("POST", "api/users", { username: username.input.value, password: password.input.value, role: role.value });
       notice(`Added ${username.input.value}`);
       node.reset();
-      await this.load();
+      await this.reload();
     } });
     return node;
   }
@@ -122,5 +136,5 @@ function roleText(user, role) {
 /** @param {HTMLElement} panel */
 export function mount(panel) {
   const view = new UsersView(panel);
-  return { shown: () => { view.load(); }, unmount: () => {} };
+  return { shown: () => { view.polling.now(); }, unmount: () => { view.polling.stop(); } };
 }
