@@ -61,6 +61,53 @@ def test_the_dialog_turns_by_itself_once_the_host_reports(admin_page: Page, site
     expect(admin_page.get_by_role("combobox", name="Host", exact=True)).to_have_value("attic")
 
 
+def live_tokens(site: Site, host_id: str) -> int:
+    tokens = site.ask("GET", "/api/agents/docker/tokens")["tokens"]
+    return len([one for one in tokens if one["hostId"] == host_id and not one["revokedAt"]])
+
+
+def test_a_name_that_an_agent_has_is_given_again_only_after_a_question(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("db"))
+    open_hosts(admin_page)
+    admin_page.get_by_role("button", name="Add a host").click()
+    name = admin_page.get_by_role("textbox", name="Name of the host")
+    name.fill("nas")
+    make = admin_page.get_by_role("button", name="Make the line")
+    make.click()
+    question = admin_page.get_by_role("dialog", name="nas is in use")
+    expect(question).to_contain_text("each would replace what the other reports")
+    question.get_by_role("button", name="Cancel").click()
+    expect(name).to_be_focused()
+    expect(make).to_be_enabled()
+    assert live_tokens(site, "nas") == 0
+    make.click()
+    question.get_by_role("button", name="Continue").click()
+    expect(admin_page.locator("dialog .add-host pre").first).to_contain_text("HOST_ID=nas")
+    assert live_tokens(site, "nas") == 1
+
+
+def test_a_name_of_a_host_whose_engine_is_asked_gets_no_token(admin_page: Page, site: Site) -> None:
+    left = site.ask("POST", "/api/agents/docker/tokens", {"hostId": "lab"})
+    how = {"hostId": "lab", "kind": "docker-tcp", "address": "127.0.0.1:1"}
+    site.ask("POST", "/api/sources", how)
+    open_hosts(admin_page)
+    admin_page.get_by_role("button", name="Add a host").click()
+    admin_page.get_by_role("textbox", name="Name of the host").fill("lab")
+    admin_page.get_by_role("button", name="Make the line").click()
+    dialog = admin_page.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_contain_text("lab is a host whose engine")
+    assert live_tokens(site, "lab") == 1
+    dialog.get_by_role("button", name="Close").click()
+    # One that was made before can be seen and revoked.
+    admin_page.get_by_role("button", name="Tokens of lab").click()
+    dialog.first.get_by_role("button", name=f"Revoke ahn_{left['id']}").click()
+    admin_page.get_by_role("button", name="Revoke token").click()
+    expect(dialog.first).to_contain_text("revoked")
+    assert live_tokens(site, "lab") == 0
+
+
 def test_a_private_ca_and_another_address_go_into_the_line(admin_page: Page) -> None:
     open_hosts(admin_page)
     admin_page.get_by_role("button", name="Add a host").click()

@@ -87,6 +87,6 @@ def test_the_page_works_below_a_base_path(own_site: Site, open_page: Callable[..
     expect(page.get_by_role("heading", name="web", exact=True)).to_be_visible()
     page.get_by_role("tab", name="Hosts").click()
     page.get_by_role("button", name="Add a host").click()
-    page.get_by_role("textbox", name="Name of the host").fill("nas")
+    page.get_by_role("textbox", name="Name of the host").fill("attic")
     page.get_by_role("button", name="Make the line").click()
     expect(page.locator("dialog pre").first).to_contain_text(f"ARCHNEST_URL={own_site.url} ")

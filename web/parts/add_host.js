@@ -4,6 +4,7 @@ import { fill, foreign, h } from "../dom.js";
 import { poll } from "../poll.js";
 import * as store from "../store.js";
 import { copyButton } from "./copy.js";
+import { confirm } from "./dialog.js";
 import { field, form } from "./form.js";
 import { pollFailure } from "./notice.js";
 
@@ -78,6 +79,7 @@ export class AddHost {
     return form({ title: known ? `Another token for ${known}` : "Add a host", level, action: "Make the line", fields: [name.node, url.node, local, h("details", {}, h("summary", {}, "A private CA"), ca.node)], submit: async () => {
       const given = { url: url.input.value.trim().replace(/\/+$/, ""), caFile: ca.input.value.trim(), hostId: name.input.value.trim() };
       if (!PLAIN.test(given.url) || (given.caFile && !PLAIN.test(given.caFile))) throw new Error("An address or a path with spaces or quotes cannot stand in the line.");
+      if (!(await isFree(given.hostId, known !== ""))) return name.input.select();
       const made = /** @type {MadeToken} */ (await call("POST", "api/agents/docker/tokens", { hostId: given.hostId }));
       this.show(made, { ...given, token: made.token });
     } });
@@ -114,6 +116,19 @@ export class AddHost {
     const refused = refusals.find((/** @type {import("../types.js").Refusal} */ one) => one.hostId === made.hostId && one.lastAt > made.createdAt);
     if (refused) fill(this.state, h("strong", {}, "A report was refused: "), foreign(refused.detail), ". Still waiting …");
   }
+}
+
+/**
+ * Whether an agent may take this name; a person is asked where one has it. Throws where no agent can.
+ * @param {string} hostId @param {boolean} isMeant that the host is known already
+ */
+async function isFree(hostId, isMeant) {
+  const [{ sources }, { tokens }, { hosts }] = await Promise.all([get("api/sources"), get("api/agents/docker/tokens"), get("api/agents/docker/hosts")]);
+  const source = sources.find((/** @type {import("../types.js").Source} */ one) => one.hostId === hostId);
+  if (source && !source.linked) throw new Error(`${hostId} is a host whose engine this server asks (tab Sources), so the reports of an agent under this name would be refused. Choose another name.`);
+  const isTaken = hosts.some((/** @type {import("../types.js").Host} */ one) => one.hostId === hostId) || tokens.some((/** @type {MadeToken} */ one) => one.hostId === hostId && !one.revokedAt);
+  if (isMeant || !isTaken) return true;
+  return confirm({ title: `${hostId} is in use`, text: "What reports under one name is one host: of two machines, each would replace what the other reports. Choose another name for another machine. For the same one, continue: it gets one more token.", action: "Continue" });
 }
 
 /** @param {string} url */

@@ -79,14 +79,14 @@ class HostsView {
       h("td", { "data-title": "Agent" }, host ? agentText(host) : "—"),
       h("td", { "data-title": "Last report" }, host ? lastReport(host) : "none yet", host ? doubts(host) : null, refused ? h("p", { class: "form-error" }, refusedText(refused)) : null),
       h("td", { "data-title": "Containers" }, host ? host.containerCount : "—"),
-      h("td", { "data-title": "Tokens" }, pushes ? live || "shared token" : "—"),
-      h("td", { class: "buttons" }, session.isAdmin() && pushes ? this.buttons(hostId, host) : null));
+      h("td", { "data-title": "Tokens" }, live || (pushes ? "shared token" : "—")),
+      h("td", { class: "buttons" }, session.isAdmin() ? this.buttons(hostId, pushes || live > 0, pushes ? host : null) : null));
   }
 
-  /** @param {string} hostId @param {Host | null} host */
-  buttons(hostId, host) {
+  /** @param {string} hostId @param {boolean} hasTokens also an engine's host may have some, which only can be revoked @param {Host | null} host that may be forgotten */
+  buttons(hostId, hasTokens, host) {
     return [
-      h("button", { type: "button", "aria-label": `Tokens of ${hostId}`, onclick: () => this.openTokens(hostId) }, "Tokens"),
+      hasTokens ? h("button", { type: "button", "aria-label": `Tokens of ${hostId}`, onclick: () => this.openTokens(hostId) }, "Tokens") : null,
       host ? h("button", { type: "button", class: "danger", "aria-label": `Forget ${hostId}`, onclick: () => forgetHost(host).then(() => this.polling.now()) }, "Forget") : null,
     ];
   }
