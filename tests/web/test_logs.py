@@ -69,6 +69,23 @@ def test_lines_are_followed_told_apart_searched_and_downloaded(
     assert download.value.suggested_filename == "talker.log"
 
 
+def test_only_matching_lines_are_shown_where_that_is_wanted_also_of_those_that_come(
+    admin_page: Page, site: Site, talk: Talk, engine: Engine
+) -> None:
+    talk("seq 30; until [ -e /go ]; do sleep 0.1; done; echo 31; echo 40; sleep 1000")
+    page = opened(admin_page, site)
+    lines = page.get_by_role("log").locator(".log-text").filter(visible=True)
+    expect(lines).to_have_count(30)
+    page.get_by_label("Only matches").check()
+    expect(lines).to_have_count(30)
+    page.get_by_label("Search in the log").fill("3")
+    expect(lines).to_have_text(["3", "13", "23", "30"])
+    engine.docker("exec", "talker", "touch", "/go")
+    expect(lines).to_have_text(["3", "13", "23", "30", "31"])
+    page.get_by_label("Only matches").uncheck()
+    expect(lines).to_have_count(32)
+
+
 def test_a_download_is_the_whole_log_or_all_of_the_chosen_age(
     admin_page: Page, site: Site, talk: Talk
 ) -> None:

@@ -57,6 +57,7 @@ export class Logs {
     this.search = h("input", { type: "search", placeholder: "Search in these lines", "aria-label": "Search in the log", spellcheck: "false", autocomplete: "off", oninput: () => this.find(this.search.value), onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event) });
     this.saving = /** @type {AbortController | null} */ (null);
     this.save = h("button", { type: "button", class: "small", onclick: () => this.download() });
+    this.only = h("input", { type: "checkbox", onchange: () => this.dress() });
     this.found = h("span", { class: "found", role: "status" });
     this.note = h("p", { class: "log-note", role: "status" });
     this.list = h("div", { class: "log-lines" });
@@ -77,7 +78,7 @@ export class Logs {
     const wrap = h("input", { type: "checkbox", checked: this.settings.wrap, onchange: () => { this.set({ wrap: wrap.checked }); this.dress(); } });
     return h("div", { class: "log-bar" }, this.tail, this.since,
       h("label", { class: "check" }, this.follow, "Follow"), h("label", { class: "check" }, times, "Times"), h("label", { class: "check" }, wrap, "Wrap"),
-      this.search, this.found, button("↑", "Previous match", () => this.step(-1)), button("↓", "Next match", () => this.step(1)),
+      this.search, h("label", { class: "check" }, this.only, "Only matches"), this.found, button("↑", "Previous match", () => this.step(-1)), button("↓", "Next match", () => this.step(1)),
       this.save);
   }
 
@@ -97,6 +98,7 @@ export class Logs {
   dress() {
     this.scroll.dataset["times"] = this.settings.times ? "yes" : "no";
     this.scroll.dataset["wrap"] = this.settings.wrap ? "yes" : "no";
+    this.scroll.dataset["only"] = this.only.checked && this.query ? "yes" : "no";
   }
 
   /** @param {Record<string, string>} words besides how old lines may be */
@@ -288,6 +290,7 @@ export class Logs {
       node.classList.toggle("match", this.query !== "" && text.includes(this.query));
       node.classList.remove("here");
     }
+    this.dress();
     this.count();
   }
 
