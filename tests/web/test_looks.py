@@ -200,3 +200,25 @@ def test_each_column_stands_under_its_name(admin_page: Page, site: Site, width: 
         for which in (".row.head > *", ".rows .row:first-child > *")
     )
     assert heads == pytest.approx(cells, abs=1)
+
+
+CUT = """() => {
+  const table = document.querySelector(".table");
+  table.scrollLeft = table.scrollWidth;
+  const view = table.getBoundingClientRect(), row = document.querySelector(".rows .row");
+  const cut = [...row.children].filter((cell) => cell.getBoundingClientRect().right > row.getBoundingClientRect().right);
+  const [last] = [...row.children].slice(-1);
+  return { cut: cut.length, inView: last.getBoundingClientRect().right <= view.right, scrolls: table.scrollWidth > table.clientWidth };
+}"""  # noqa: E501
+
+
+@pytest.mark.parametrize(("width", "every"), [(861, False), (1024, False), (1280, True)])
+def test_no_column_is_cut_off(admin_page: Page, site: Site, width: int, every: bool) -> None:
+    site.push("nas", container("web"))
+    expect(row_of(admin_page, "web")).to_be_visible()
+    admin_page.get_by_text("Columns", exact=True).click()
+    for box in admin_page.locator(".menu-body input").all() if every else []:
+        box.check()
+    admin_page.get_by_role("searchbox").click()
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    assert admin_page.evaluate(CUT) == {"cut": 0, "inView": True, "scrolls": every}
