@@ -1,9 +1,11 @@
 """The spreadsheet: every container of every host, sorted, searched and kept in place."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.factories import container
-from tests.web.site import Site, row_of
+from tests.web.site import Site, enter, row_of
 
 STATS = {"cpuPercent": 250.0, "memUsage": 209715200, "memLimit": 419430400}
 STOPPED = {"state": "exited", "exitCode": 0, "health": "none", "stats": None}
@@ -183,6 +185,51 @@ def test_what_is_looked_for_has_an_address_and_back_leads_to_it(
     assert names(admin_page) == ["ill"]
     admin_page.get_by_role("link", name="ArchNest").click()
     expect(row_of(admin_page, "proxy")).to_be_visible()
+
+
+def expect_order(page: Page, column: str, group: str = "none") -> None:
+    heading = page.locator("[aria-sort=ascending], [aria-sort=descending]")
+    expect(heading).to_have_attribute("data-column", column)
+    expect(page.get_by_label("Group")).to_have_value(group)
+
+
+def test_an_address_says_the_order_and_what_it_leaves_out_is_the_usual(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("web"))
+    row_of(admin_page, "web").get_by_role("link").first.click()
+    admin_page.get_by_role("tab", name="Containers").click()
+    admin_page.get_by_role("button", name="CPU").click()
+    admin_page.get_by_label("Group").select_option("host")
+    expect(admin_page).to_have_url(re.compile(r"\?sort=cpu&descending=1&group=host$"))
+    admin_page.go_back()
+    admin_page.go_back()
+    expect(admin_page).to_have_url(re.compile("#/containers$"))
+    expect_order(admin_page, "state")
+    admin_page.go_forward()
+    admin_page.go_forward()
+    expect_order(admin_page, "cpu", "host")
+    admin_page.goto(f"{site.url}/#/containers?q=web")
+    expect_order(admin_page, "state")
+    admin_page.goto(f"{site.url}/#/containers?sort=name&group=image")
+    expect_order(admin_page, "name", "image")
+    admin_page.get_by_role("link", name="ArchNest").click()
+    expect_order(admin_page, "state")
+
+
+def test_a_new_tab_of_the_browser_begins_in_the_order_last_chosen_and_says_so(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("web"))
+    admin_page.get_by_role("button", name="Name").click()
+    other = admin_page.context.new_page()
+    enter(other, site)
+    expect_order(other, "name")
+    expect(other).to_have_url(re.compile(r"#/containers\?sort=name$"))
+    other.get_by_role("link", name="ArchNest").click()
+    expect_order(other, "state")
+    other.reload()
+    expect_order(other, "state")
 
 
 def test_a_slash_leads_to_the_search_box(admin_page: Page, site: Site) -> None:

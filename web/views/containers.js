@@ -25,6 +25,21 @@ const HINT = "Search, or state:exited host:nas label:team=web port:8080";
 /** Browsers refuse an address that changes with every key. */
 const ADDRESS_AFTER_MS = 400;
 
+/** @param {typeof USUAL} settings */
+function orderOf({ sort, descending, group }) {
+  return { sort, descending, group };
+}
+
+/** The order that an address asks for. @param {URLSearchParams} params */
+function orderSaid(params) {
+  const sort = params.get("sort") ?? "", group = params.get("group") ?? "";
+  return {
+    sort: COLUMNS.some((column) => column.sortable && column.id === sort) ? sort : USUAL.sort,
+    descending: params.has("descending"),
+    group: GROUPS.some(([name]) => name === group) ? group : USUAL.group,
+  };
+}
+
 class ContainersView {
   /** @param {HTMLElement} panel @param {(hash: string) => void} readdress */
   constructor(panel, readdress) {
@@ -57,16 +72,22 @@ class ContainersView {
     });
   }
 
-  /** Show what an address asks for; what it does not say is as it usually is. @param {URLSearchParams} params */
+  /**
+   * Show what an address asks for; what it does not say is as it usually is.
+   * Only who comes to the bare list for the first time in this tab of the
+   * browser finds the order that was last chosen, and the address then says it.
+   * @param {URLSearchParams} params
+   */
   show(params) {
     this.host = params.get("host") ?? "";
     this.query = this.search.value = params.get("q") ?? "";
     this.filters.clear();
     for (const filter of (params.get("show") ?? "").split(",").filter((one) => one && this.chips.chips.has(one))) this.filters.add(filter);
-    const sort = params.get("sort"), group = params.get("group");
-    if (COLUMNS.some((column) => column.sortable && column.id === sort)) Object.assign(this.settings, { sort, descending: params.has("descending") });
-    if (GROUPS.some(([name]) => name === group)) Object.assign(this.settings, { group });
+    const isFirst = [...params].length === 0 && !prefs.readHere("containers", { seen: false }).seen;
+    prefs.writeHere("containers", { seen: true });
+    Object.assign(this.settings, isFirst ? orderOf(prefs.read("containers", USUAL)) : orderSaid(params));
     this.draw(true);
+    this.readdress(this.address());
     // The next answer may bring it.
     setTimeout(() => this.checkHost(), 2 * EVERY_MS);
   }
