@@ -222,3 +222,20 @@ def test_no_column_is_cut_off(admin_page: Page, site: Site, width: int, every: b
     admin_page.get_by_role("searchbox").click()
     admin_page.set_viewport_size({"width": width, "height": 800})
     assert admin_page.evaluate(CUT) == {"cut": 0, "inView": True, "scrolls": every}
+
+
+def test_since_when_a_state_is_old_is_read_in_full_or_ends_in_dots(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    site.push("nas", container("web"), container("leaver"))
+    site.push("nas", container("web"))
+    page = open_page(locale="en-US")
+    enter(page, site)
+    age = row_of(page, "leaver").locator(".age")
+    expect(age).to_contain_text("last seen running")
+    assert age.evaluate("(node) => node.scrollHeight <= node.clientHeight")
+    for width in (1440, 1280, 1024, 900, 820, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert age.evaluate(
+            "(node) => node.getBoundingClientRect().right <= node.closest('.cell').getBoundingClientRect().right"  # noqa: E501
+        ), width
