@@ -34,6 +34,14 @@ def test_a_container_is_restarted_stopped_and_removed_from_its_row(
     row = row_of(admin_page, worker)
     row.get_by_role("button", name="Restart worker").click()
     expect(row.get_by_role("status")).to_have_text("restarted")
+    fits = (
+        "(node) => node.scrollWidth <= node.clientWidth && node.scrollHeight <= node.clientHeight"
+    )
+    for width in (1440, 1280, 900):
+        admin_page.set_viewport_size({"width": width, "height": 900})
+        assert row.locator(".actions").evaluate(fits), width
+        assert row.get_by_role("status").evaluate(fits), width
+    admin_page.set_viewport_size({"width": 1440, "height": 900})
     more(admin_page, "Kill")
     expect(row).to_contain_text("exited")
     row.get_by_role("button", name="Start worker").click()

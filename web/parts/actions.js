@@ -126,6 +126,8 @@ export function updateActions(node, row, direct, none = unavailable()) {
   setAttribute(node, "title", actions ? null : "Not available from this source: an agent only reports");
   if (!actions) return fill(node, h("small", {}, ...none));
   if (now?.kind === "busy") return fill(node, said);
-  const rest = actions.slice(direct);
-  fill(node, said, actions.slice(0, direct).map((action) => button(row, action)), rest.length > 1 ? menuButton(row, rest) : rest.map((action) => button(row, action)));
+  // A row has no room for both.
+  const outside = now && direct === 1 ? 0 : direct;
+  const rest = actions.slice(outside);
+  fill(node, said, actions.slice(0, outside).map((action) => button(row, action)), rest.length > 1 ? menuButton(row, rest) : rest.map((action) => button(row, action)));
 }
