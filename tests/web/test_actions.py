@@ -58,6 +58,37 @@ def test_a_container_is_restarted_stopped_and_removed_from_its_row(
     expect(first).to_contain_text("done")
 
 
+def test_the_keyboard_keeps_its_place_in_a_row_and_walks_along_the_menu(
+    admin_page: Page, worker: str
+) -> None:
+    row = row_of(admin_page, worker)
+    row.get_by_role("button", name="Restart worker").focus()
+    admin_page.keyboard.press("Shift+Tab")
+    admin_page.keyboard.press("Tab")
+    asked: list[Route] = []
+    admin_page.route("**/actions", lambda route: asked.append(route))
+    admin_page.keyboard.press("Enter")
+    expect(row.locator(":focus")).to_have_text("restarting …")
+    while not asked:
+        admin_page.wait_for_timeout(50)
+    asked[0].continue_()
+    expect(row.get_by_role("status")).to_have_text("restarted")
+    more = row.get_by_role("button", name="More actions for worker")
+    expect(more).to_be_focused()
+    admin_page.keyboard.press("Enter")
+    items = admin_page.get_by_role("menuitem")
+    expect(items).to_have_text(["Restart", "Stop", "Pause", "Kill", "Remove"])
+    expect(items.first).to_be_focused()
+    for key, name in {"ArrowDown": "Stop", "End": "Remove", "Home": "Restart"}.items():
+        admin_page.keyboard.press(key)
+        expect(items.filter(has_text=name)).to_be_focused()
+    admin_page.keyboard.press("ArrowUp")
+    expect(items.last).to_be_focused()
+    admin_page.keyboard.press("Escape")
+    expect(items).to_have_count(0)
+    expect(more).to_be_focused()
+
+
 def test_what_the_engine_says_reaches_the_person(
     admin_page: Page, worker: str, engine: Engine
 ) -> None:

@@ -86,6 +86,15 @@ function button(row, action) {
   return h("button", { type: "button", class: action === "remove" || action === "kill" ? "small danger" : "small", "aria-label": `${WORDS[action][0]} ${name}`, onclick: () => perform(row, action) }, WORDS[action][0]);
 }
 
+/** Arrow keys, Home and End walk along the items of a menu. @param {KeyboardEvent} event @param {HTMLElement[]} items */
+function walk(event, items) {
+  const index = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const step = /** @type {Record<string, number>} */ ({ ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: items.length - 1 })[event.key];
+  if (step === undefined) return;
+  items[(step + items.length) % items.length]?.focus();
+  event.preventDefault();
+}
+
 /** The rest of the actions in a menu over the page, so that no row clips it. @param {Row} row @param {Action[]} actions */
 function menuButton(row, actions) {
   const name = row.container.name || row.container.id.slice(0, 12);
@@ -93,6 +102,7 @@ function menuButton(row, actions) {
   more.addEventListener("click", () => {
     const items = actions.map((action) => h("button", { type: "button", role: "menuitem", class: action === "remove" || action === "kill" ? "danger" : null, onclick: () => { menu.close(); perform(row, action); } }, WORDS[action][0]));
     const menu = h("dialog", { class: "action-menu", "aria-label": `Actions for ${name}` }, h("div", { role: "menu" }, items));
+    menu.addEventListener("keydown", (event) => walk(event, items));
     menu.addEventListener("close", () => menu.remove());
     menu.addEventListener("click", (event) => { if (event.target === menu) menu.close(); });
     document.body.append(menu);
@@ -103,6 +113,12 @@ function menuButton(row, actions) {
     menu.style.setProperty("top", `${below ? bottom : Math.max(4, top - menu.offsetHeight)}px`);
   });
   return more;
+}
+
+/** @param {Row} row @param {Action[]} actions @param {number} direct how many stand outside the menu */
+function buttons(row, actions, direct) {
+  const rest = actions.slice(direct);
+  return [...actions.slice(0, direct).map((action) => button(row, action)), ...(rest.length > 1 ? [menuButton(row, rest)] : rest.map((action) => button(row, action)))];
 }
 
 /** A word in a row, of which the page's column has many; read out in full. */
@@ -122,12 +138,12 @@ export function updateActions(node, row, direct, none = unavailable()) {
   const state = `${row.key} ${row.container.id} ${row.container.state} ${actions ? actions.join() : "none"} ${now ? `${now.kind} ${now.text} ${now.detail}` : ""}`;
   if (node.dataset["actions"] === state) return;
   node.dataset["actions"] = state;
-  const said = now ? h("span", { class: "progress", "data-kind": now.kind, role: "status", title: now.detail || null }, now.text) : null;
+  const hadKeyboard = node.querySelector(":focus-visible") !== null;
+  const said = now ? h("span", { class: "progress", "data-kind": now.kind, role: "status", tabindex: "-1", title: now.detail || null }, now.text) : null;
   setAttribute(node, "title", actions ? null : "Not available from this source: an agent only reports");
   if (!actions) return fill(node, h("small", {}, ...none));
-  if (now?.kind === "busy") return fill(node, said);
-  // A row has no room for both.
-  const outside = now && direct === 1 ? 0 : direct;
-  const rest = actions.slice(outside);
-  fill(node, said, actions.slice(0, outside).map((action) => button(row, action)), rest.length > 1 ? menuButton(row, rest) : rest.map((action) => button(row, action)));
+  // A row has no room for what is told and a button.
+  fill(node, said, now?.kind === "busy" ? null : buttons(row, actions, now && direct === 1 ? 0 : direct));
+  // What was pressed is gone, but not the place of whoever goes by keys.
+  if (hadKeyboard) /** @type {HTMLElement | null} */ (node.querySelector("button") ?? node.querySelector(".progress"))?.focus();
 }
