@@ -189,6 +189,28 @@ def test_an_update_keeps_the_focus_and_what_is_typed_in_a_filter(
     expect(section(admin_page, "Environment").locator("tbody tr")).to_have_count(1)
 
 
+def test_no_card_moves_while_one_types_in_a_filter(admin_page: Page, site: Site) -> None:
+    env = [{"key": f"NAME_{number}", "value": str(number)} for number in range(30)]
+    labels = {f"label.{number}": str(number) for number in range(20)}
+    open_tab(admin_page, site, container("web", env=env, labels=labels))
+    expect(admin_page.get_by_role("img", name="CPU since")).to_be_visible()
+    places = "(all) => all.map((one) => [one.offsetLeft, one.offsetTop])"
+    cards = admin_page.locator(".detail > .card")
+    before = cards.evaluate_all(places)
+    filters = admin_page.get_by_label("Filter Environment")
+    rows = section(admin_page, "Environment").locator("tbody tr")
+    for text, found in {"name_1": 11, "name_17": 1, "nothing": 0, "": 30}.items():
+        filters.fill(text)
+        expect(rows).to_have_count(found)
+        assert cards.evaluate_all(places) == before, text
+    # Nor when a report replaces what was filtered.
+    filters.fill("name_17")
+    admin_page.get_by_label("Copy the full id").focus()
+    site.push("nas", container("web", env=env[:29], labels=labels, restartPolicy="no"))
+    expect(fact(admin_page, "Restart policy")).to_contain_text("no")
+    assert [x for x, _ in cards.evaluate_all(places)] == [x for x, _ in before]
+
+
 def test_a_container_that_nobody_knows_leads_back(admin_page: Page, site: Site) -> None:
     site.push("nas", container("web"))
     admin_page.goto(f"{site.url}/#/hosts/nas/containers/nobody")

@@ -128,16 +128,16 @@ function commandSection({ container }, marks) {
 /**
  * What of a container does not come by itself, in reading order.
  * @param {Detail} detail @param {Standing} standing @param {Marks} marks
- * @param {{env: string, labels: string}} queries what is typed in the filters
+ * @param {{env: import("./facts.js").Filter, labels: import("./facts.js").Filter}} filters
  * @returns {Element[]}
  */
-export function sections(detail, standing, marks, queries) {
+export function sections(detail, standing, marks, filters) {
   const { env, labels } = detail.container;
   return [
     overview(detail, standing, marks), stateSection(detail, standing, marks), statsSection(detail), portsSection(detail, marks),
     networksSection(detail, marks), mountsSection(detail, marks),
-    section("Environment", filtered("Environment", env?.map(({ key, value }) => [key, value ?? "—"]) ?? null, (key) => marks(`Environment ${key}`), queries.env, (query) => { queries.env = query; })),
-    section("Labels", filtered("Labels", labels ? Object.entries(labels) : null, (key) => marks(`Label ${key}`), queries.labels, (query) => { queries.labels = query; })),
+    section("Environment", filtered("Environment", env?.map(({ key, value }) => [key, value ?? "—"]) ?? null, (key) => marks(`Environment ${key}`), filters.env)),
+    section("Labels", filtered("Labels", labels ? Object.entries(labels) : null, (key) => marks(`Label ${key}`), filters.labels)),
     commandSection(detail, marks),
   ];
 }

@@ -42,19 +42,26 @@ export function listing(label, heads, rows, marks = []) {
       h("tbody", {}, rows.map((cells, row) => h("tr", { "data-changed": Boolean(marks[row]) }, cells.map((cell, column) => h("td", {}, cell, column === cells.length - 1 ? was(marks[row]) : null)))))));
 }
 
+/** What is typed in a filter, and how high the list was before: as high it stays, or the cards would be spread anew. @typedef {{query: string, height: number}} Filter */
+
 /**
  * Names and values with a filter above when there are many.
  * @param {string} label
  * @param {[string, string][] | null} pairs
  * @param {import("./changes.js").Marks} marks
- * @param {string} query @param {(query: string) => void} onQuery
+ * @param {Filter} filter kept for the list that takes this one's place
  */
-export function filtered(label, pairs, marks, query, onQuery) {
+export function filtered(label, pairs, marks, filter) {
   if (pairs === null || pairs.length < 8) return pairTable(label, pairs, marks);
-  const body = h("div", {});
-  const input = h("input", { type: "search", class: "filter", placeholder: "Filter", "aria-label": `Filter ${label}`, value: query, oninput: () => { onQuery(input.value); draw(); } });
+  const body = h("div", { class: "filtered" });
+  const input = h("input", { type: "search", class: "filter", placeholder: "Filter", "aria-label": `Filter ${label}`, value: filter.query, oninput: () => {
+    if (!filter.query) filter.height = body.offsetHeight;
+    filter.query = input.value;
+    draw();
+  } });
   const draw = () => {
-    const wanted = input.value.toLowerCase();
+    const wanted = filter.query.toLowerCase();
+    body.style.setProperty("--height", filter.query ? `${filter.height}px` : "0");
     fill(body, pairTable(label, pairs.filter((pair) => pair.join("=").toLowerCase().includes(wanted)), marks));
   };
   draw();

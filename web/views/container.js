@@ -36,7 +36,7 @@ class ContainerView {
     this.fetchedAt = 0;
     this.seen = "";
     this.loading = false;
-    this.queries = { env: "", labels: "" };
+    this.filters = { env: { query: "", height: 0 }, labels: { query: "", height: 0 } };
     this.logs = /** @type {Logs | null} */ (null);
     this.logsOf = "";
     this.logsPlace = h("div", { class: "detail-logs" });
@@ -118,7 +118,7 @@ class ContainerView {
     const standing = standingOf(container, silent);
     this.body.dataset["current"] = standing.current ? "yes" : "no";
     patch(this.head, [h("h1", {}, foreign(container.name || shortId(container.id))), badge(standing), this.copies()]);
-    patch(this.body, [...sections({ host, goneAt, container }, standing, this.drawChanges(), this.queries), this.siblings()]);
+    patch(this.body, [...sections({ host, goneAt, container }, standing, this.drawChanges(), this.filters), this.siblings()]);
     this.drawLogs({ host, goneAt, container });
     this.drawTerminal({ host, goneAt, container });
   }
