@@ -60,7 +60,7 @@ export function standingOf(container, silent) {
     case "restarting": return standing("restarting", "restarting", 1, "restarting");
     case "dead": return standing("failed", "dead", 2, "stopped");
     case "exited": return ended(container);
-    case "paused": return standing("paused", "paused", 7, "stopped");
+    case "paused": return standing("paused", "paused", 7, "paused");
     case "created": return standing("created", "created", 9, "stopped");
     default: return standing("created", container.state || "no state", 6, "other");
   }
@@ -85,10 +85,11 @@ export function upFor(container, host, itsStanding, now) {
   return until - started;
 }
 
-/** @type {{id: string, label: string, note?: string}[]} */
+/** Every container counts under one of these. @type {{id: string, label: string, note?: string, rare?: boolean}[]} */
 export const FILTERS = [
   { id: "unhealthy", label: "Unhealthy" }, { id: "restarting", label: "Restarting" },
   { id: "unknown", label: "Unknown", note: "On stale hosts: what is shown is the last known state" },
   { id: "gone", label: "Gone", note: "No longer in the newest report of their host" },
-  { id: "running", label: "Running" }, { id: "stopped", label: "Stopped" },
+  { id: "running", label: "Running" }, { id: "paused", label: "Paused" }, { id: "stopped", label: "Stopped", note: "Exited, dead or never started" },
+  { id: "other", label: "Other", note: "Being removed, or in a state that this page does not know", rare: true },
 ];

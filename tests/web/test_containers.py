@@ -128,6 +128,27 @@ def test_the_chips_count_and_filter_by_state(admin_page: Page, site: Site) -> No
     assert len(names(admin_page)) == 2
 
 
+def test_each_container_counts_under_one_chip(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web"))
+    expect(row_of(admin_page, "web")).to_be_visible()
+    chips = admin_page.get_by_role("group", name="Filter by state").get_by_role("button")
+    other = chips.filter(has_text="Other")
+    expect(other).to_be_hidden()
+    words = ["created", "running", "paused", "restarting", "removing", "exited", "dead", "odd", ""]
+    site.push("nas", *[container(f"c-{word}", state=word, health="none") for word in words])
+    site.push("pi", container("ill", health="unhealthy"))
+    expect(row_of(admin_page, "ill")).to_be_visible()
+    # Those of the words, the one that is gone and the one that is ill.
+    counts = [int(text) for text in chips.locator(".count").all_inner_texts()]
+    assert sum(counts) == len(words) + 2
+    chips.filter(has_text="Paused").click()
+    assert names(admin_page) == ["c-paused"]
+    chips.filter(has_text="Paused").click()
+    other.click()
+    assert names(admin_page) == ["c-", "c-odd", "c-removing"]
+    expect(admin_page).to_have_url(re.compile("show=other"))
+
+
 def test_rows_group_by_host_and_by_compose_project(admin_page: Page, site: Site) -> None:
     shop = {"com.docker.compose.project": "shop"}
     site.push("nas", container("web", labels=shop), container("lone", labels={}))
