@@ -98,7 +98,8 @@ function keepTabs() {
 function closeTab(id) {
   const index = opened.findIndex((open) => openId(open) === id);
   if (index < 0) return;
-  const wasActive = location.hash === openHash(/** @type {Open} */ (opened[index]));
+  // Not the address: the same one can be written in other ways.
+  const wasActive = panels.get(id)?.node.hidden === false;
   opened.splice(index, 1);
   keepTabs();
   panels.get(id)?.view.unmount();

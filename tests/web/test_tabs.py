@@ -44,6 +44,15 @@ def test_a_tab_is_closed_by_its_cross_a_middle_click_or_a_key(admin_page: Page, 
     expect(tab(admin_page, "Containers")).to_be_visible()
 
 
+def test_a_tab_is_closed_however_its_address_is_written(admin_page: Page, site: Site) -> None:
+    site.push("nas", container("web"))
+    admin_page.goto(f"{site.url}/#/hosts/nas/containers/%77eb")
+    expect(admin_page.get_by_role("heading", name="web", exact=True)).to_be_visible()
+    admin_page.get_by_title("Close web").click()
+    expect(tab(admin_page, "Containers")).to_have_attribute("aria-selected", "true")
+    assert opened(admin_page) == []
+
+
 def test_tabs_are_moved_by_dragging_and_by_keys_and_stay_so(admin_page: Page, site: Site) -> None:
     open_all(admin_page, site)
     tab(admin_page, "cache").drag_to(tab(admin_page, "web"))
