@@ -82,10 +82,10 @@ function viewAt(path) {
 
 /** @returns {Tab[]} */
 function tabList() {
-  const [first, ...others] = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: addressOf(view.id), closable: false }));
+  const views = allowedViews().map((view) => ({ id: view.id, title: view.title, hash: addressOf(view.id), closable: false }));
   const twice = (/** @type {Open} */ open) => opened.some((one) => one !== open && one.name === open.name);
   const containers = opened.map((open) => ({ id: openId(open), title: twice(open) ? `${open.name} · ${open.hostId}` : open.name, note: `${open.name} on ${open.hostId}`, hash: openHash(open), closable: true }));
-  return first ? [first, ...containers, ...others, ...(astray ? [astray] : [])] : [];
+  return [...views, ...(astray ? [astray] : []), ...containers];
 }
 
 /** This tab of the browser keeps its own; a new one begins with the latest. */

@@ -90,6 +90,30 @@ def test_the_strip_is_the_aria_tabs_pattern(admin_page: Page, site: Site) -> Non
     expect(tab(admin_page, "Containers")).to_be_focused()
 
 
+HIDDEN = """(all) => all.filter((one) => {
+  const { left, right } = one.getBoundingClientRect(), strip = one.closest(".strip").getBoundingClientRect();
+  return left < strip.left || right > strip.right || strip.right > innerWidth;
+}).map((one) => one.textContent)"""  # noqa: E501
+
+
+def test_no_number_of_opened_tabs_hides_those_that_are_always_there(
+    admin_page: Page, site: Site
+) -> None:
+    names = [f"a-container-of-some-length-{number}" for number in range(10)]
+    site.push("nas", *map(container, names))
+    for name in names:
+        admin_page.goto(f"{site.url}/#/hosts/nas/containers/{name}")
+        expect(tab(admin_page, name)).to_have_attribute("aria-selected", "true")
+    always = admin_page.get_by_role("tab").filter(has_not_text=re.compile("container-of"))
+    for width in (1440, 1024, 820, 390):
+        admin_page.set_viewport_size({"width": width, "height": 800})
+        expect(always).to_have_count(6)
+        assert always.evaluate_all(HIDDEN) == [], width
+    tab(admin_page, names[0]).scroll_into_view_if_needed()
+    tab(admin_page, names[0]).click()
+    expect(tab(admin_page, names[0])).to_be_in_viewport()
+
+
 def test_back_leads_through_what_was_seen(admin_page: Page, site: Site) -> None:
     open_all(admin_page, site)
     admin_page.go_back()

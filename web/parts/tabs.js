@@ -1,5 +1,8 @@
-/** The tab strip: the ARIA tabs pattern with tabs that can be closed. */
-import { foreign, h, setAttribute } from "../dom.js";
+/**
+ * The tab strip: the ARIA tabs pattern with tabs that can be closed. Those
+ * scroll by themselves, so that no number of them moves the others away.
+ */
+import { fill, foreign, h, setAttribute } from "../dom.js";
 
 /** @typedef {{id: string, title: string, hash: string, closable: boolean, note?: string}} Tab */
 
@@ -7,21 +10,24 @@ export class Tabs {
   /** @param {{open: (hash: string) => void, close: (id: string) => void, move: (id: string, by: number) => void}} actions */
   constructor(actions) {
     this.actions = actions;
-    this.node = h("div", { class: "tabs", role: "tablist", "aria-label": "Views" });
+    this.fixed = h("div", { class: "strip fixed", role: "presentation" });
+    this.closable = h("div", { class: "strip closable", role: "presentation" });
+    this.node = h("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, this.fixed, this.closable);
     this.node.addEventListener("keydown", (event) => this.onKey(event));
-    // A wheel that turns one way only moves the strip too.
-    this.node.addEventListener("wheel", (event) => { if (!event.deltaX) this.node.scrollLeft += event.deltaY; }, { passive: true });
+    // A wheel that turns one way only moves a strip too.
+    for (const strip of [this.fixed, this.closable]) strip.addEventListener("wheel", (event) => { if (!event.deltaX) strip.scrollLeft += event.deltaY; }, { passive: true });
     this.dragged = "";
     this.drawn = "";
   }
 
-  /** @param {Tab[]} tabs @param {string} active */
+  /** @param {Tab[]} tabs those that can be closed last @param {string} active */
   show(tabs, active) {
     const state = JSON.stringify(tabs);
     if (state !== this.drawn) {
       const focused = this.node.contains(document.activeElement) ? document.activeElement?.id : undefined;
       this.drawn = state;
-      this.node.replaceChildren(...tabs.map((tab) => this.tab(tab)));
+      fill(this.fixed, tabs.filter((tab) => !tab.closable).map((tab) => this.tab(tab)));
+      fill(this.closable, tabs.filter((tab) => tab.closable).map((tab) => this.tab(tab)));
       if (focused) (document.getElementById(focused) ?? document.getElementById(tabId(active)))?.focus();
     }
     for (const node of this.node.querySelectorAll("[role=tab]")) {
