@@ -103,6 +103,17 @@ def test_a_phone_has_one_page_to_scroll(site: Site, open_page: Callable[..., Pag
     expect(page.locator(".rows .name").first).to_have_text("c-9")
 
 
+def test_a_phone_shows_the_whole_tag_of_a_short_image(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    site.push("nas", container("web", image="nginx:1.27-alpine"))
+    page = open_page(viewport=PHONE)
+    enter(page, site)
+    tag = row_of(page, "web").locator(".tag")
+    expect(tag).to_be_visible()
+    assert tag.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+
+
 def test_a_phone_sorts_both_ways(site: Site, open_page: Callable[..., Page]) -> None:
     site.push("nas", container("a"), container("b"))
     page = open_page(viewport=PHONE)
