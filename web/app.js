@@ -220,6 +220,7 @@ async function renewIfDue() {
 }
 
 prefs.applyTheme();
+prefs.follow("theme", prefs.applyTheme);
 store.subscribe(drawBanner);
 store.subscribe(drawTitle);
 session.onChange((ended) => (session.user() ? enter() : leave(ended ? "Your session has ended. Sign in to go on where you were." : "")));

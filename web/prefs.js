@@ -15,6 +15,18 @@ export function write(name, value) {
   onDevice.setItem(`archnest.${name}`, JSON.stringify(value));
 }
 
+/** Write what changed and leave the rest as it is stored now: other tabs of the browser write, too. @param {string} name @param {object} changes */
+export function change(name, changes) {
+  write(name, { ...read(name, {}), ...changes });
+}
+
+/** Be told when another tab of the browser has written. @param {string} name @param {() => void} listener @returns {() => void} ends it */
+export function follow(name, listener) {
+  const onStorage = (/** @type {StorageEvent} */ { key }) => { if (key === `archnest.${name}`) listener(); };
+  addEventListener("storage", onStorage);
+  return () => removeEventListener("storage", onStorage);
+}
+
 /** Like `read`, of what lasts as long as this browser tab. @template {object} T @param {string} name @param {T} defaults @returns {T} */
 export function readHere(name, defaults) {
   try {

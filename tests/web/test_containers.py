@@ -173,6 +173,40 @@ def test_chosen_columns_are_remembered(admin_page: Page, site: Site) -> None:
     assert "Memory" not in headings(admin_page)
 
 
+def test_two_tabs_of_the_browser_choose_columns_without_undoing_each_other(
+    admin_page: Page, site: Site
+) -> None:
+    site.push("nas", container("web"))
+    other = admin_page.context.new_page()
+    enter(other, site)
+    for page in (admin_page, other):
+        expect(row_of(page, "web")).to_be_visible()
+    admin_page.get_by_text("Columns", exact=True).click()
+    admin_page.get_by_label("Memory").uncheck()
+    heading = other.get_by_role("columnheader", name="Memory")
+    expect(heading).to_have_count(0)
+    other.get_by_role("button", name="CPU").click()
+    other.get_by_text("Columns", exact=True).click()
+    expect(other.get_by_label("Memory")).not_to_be_checked()
+    other.get_by_label("Restarts").check()
+    expect(admin_page.get_by_role("columnheader", name="Restarts")).to_be_visible()
+    expect_order(admin_page, "state")
+    admin_page.reload()
+    expect(row_of(admin_page, "web")).to_be_visible()
+    assert headings(admin_page) == headings(other)
+    assert "Memory" not in headings(other)
+    assert "Restarts" in headings(other)
+
+
+def test_the_theme_is_that_of_every_tab_of_the_browser(admin_page: Page, site: Site) -> None:
+    other = admin_page.context.new_page()
+    enter(other, site, "/#/settings")
+    other.get_by_label("Dark").check()
+    expect(admin_page.locator("html")).to_have_attribute("data-theme", "dark")
+    other.get_by_label("Follow the system").check()
+    expect(admin_page.locator("html")).not_to_have_attribute("data-theme", re.compile(""))
+
+
 def test_five_thousand_rows_are_all_there_but_few_are_drawn(admin_page: Page, site: Site) -> None:
     site.push("big", *[container(f"c-{number:04}") for number in range(5000)])
     table = admin_page.get_by_role("table", name="Containers")

@@ -13,16 +13,19 @@ export function isWanted(column, choice) {
 function changed(choice, column, shown) {
   const list = column.usual ? "hidden" : "added";
   const others = choice[list].filter((id) => id !== column.id);
-  return { ...choice, [list]: shown === column.usual ? others : [...others, column.id] };
+  const { hidden, added } = choice;
+  return { hidden, added, [list]: shown === column.usual ? others : [...others, column.id] };
 }
 
-/** @param {() => Choice} choice @param {(choice: Choice) => void} onChange */
+/** @param {() => Choice} choice @param {(choice: Choice) => void} onChange @returns {{node: HTMLElement, update: () => void}} */
 export function columnMenu(choice, onChange) {
   const boxes = COLUMNS.filter((column) => column.id !== "name").map((column) => {
-    const box = h("input", { type: "checkbox", checked: isWanted(column, choice()), onchange: () => onChange(changed(choice(), column, box.checked)) });
-    return h("label", {}, box, column.title);
+    const box = h("input", { type: "checkbox", onchange: () => onChange(changed(choice(), column, box.checked)) });
+    return { column, box };
   });
-  const menu = h("details", { class: "menu" }, h("summary", {}, "Columns"), h("div", { class: "menu-body" }, boxes));
+  const update = () => { for (const { column, box } of boxes) box.checked = isWanted(column, choice()); };
+  update();
+  const menu = h("details", { class: "menu" }, h("summary", {}, "Columns"), h("div", { class: "menu-body" }, boxes.map(({ column, box }) => h("label", {}, box, column.title))));
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     menu.open = false;
@@ -31,5 +34,5 @@ export function columnMenu(choice, onChange) {
   document.addEventListener("pointerdown", (event) => {
     if (menu.open && !menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
-  return menu;
+  return { node: menu, update };
 }

@@ -63,8 +63,8 @@ class ContainersView {
     this.sorts = h("select", { "aria-label": "Sort", class: "narrow-only", onchange: () => this.sortBy(this.sorts.value) },
       COLUMNS.filter((column) => column.sortable).map((column) => h("option", { value: column.id }, `Sort by ${column.title.toLowerCase()}`)));
     this.turn = h("button", { type: "button", class: "narrow-only", onclick: () => this.set({ descending: !this.settings.descending }) });
-    const menu = columnMenu(() => this.settings, (choice) => this.set(choice));
-    panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, this.turn, menu),
+    this.menu = columnMenu(() => this.settings, (choice) => this.set(choice));
+    panel.append(h("h1", { class: "unseen" }, "Containers"), h("div", { class: "toolbar" }, this.hosts.select, this.search, this.groups, this.sorts, this.turn, this.menu.node),
       this.chips.node, this.hosts.conflict, this.hosts.note, h("p", { class: "summary" }, this.summaryText, " ", this.waiting), this.empty, this.table.node);
     this.table.body.addEventListener("pointerleave", () => this.draw(true));
     this.table.body.addEventListener("focusout", (event) => {
@@ -104,8 +104,16 @@ class ContainersView {
   /** @param {Partial<typeof USUAL>} changes */
   set(changes) {
     Object.assign(this.settings, changes);
-    prefs.write("containers", this.settings);
+    prefs.change("containers", changes);
     this.change();
+  }
+
+  /** Show the columns that another tab of the browser chose; the order is each one's own. */
+  follow() {
+    const { hidden, added } = prefs.read("containers", USUAL);
+    Object.assign(this.settings, { hidden, added });
+    this.menu.update();
+    if (!this.panel.hidden) this.draw(!this.table.isTouched);
   }
 
   /** @param {string} column */
@@ -212,7 +220,7 @@ export function mark() {
 /** @param {HTMLElement} panel @param {(hash: string) => void} readdress */
 export function mount(panel, readdress) {
   const view = new ContainersView(panel, readdress);
-  const unsubscribe = [store.subscribe(() => view.update()), actions.subscribe(() => { view.table.renew(); view.update(); })];
+  const unsubscribe = [prefs.follow("containers", () => view.follow()), store.subscribe(() => view.update()), actions.subscribe(() => { view.table.renew(); view.update(); })];
   const ticking = setInterval(() => view.hosts.drawNote(), 5000);
   // Where one leaves for is reached by Back with what was looked for.
   panel.addEventListener("click", () => view.readdress(view.address()), true);
