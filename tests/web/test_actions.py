@@ -125,4 +125,9 @@ def test_a_member_is_offered_nothing_and_an_agents_host_says_why(
     expect(row).to_contain_text("running")
     expect(row.get_by_role("button")).to_have_count(0)
     expect(other.get_by_role("tab", name="Record")).to_have_count(0)
-    expect(row_of(other, "pushed")).to_contain_text("not available")
+    expect(row_of(other, "pushed")).to_be_visible()
+    # A column in which nothing ever stands takes no room.
+    expect(other.get_by_role("columnheader", name="Actions")).to_have_count(0)
+    other.get_by_text("Columns", exact=True).click()
+    expect(other.get_by_label("Memory")).to_be_visible()
+    expect(other.get_by_label("Actions")).to_have_count(0)

@@ -1,11 +1,18 @@
 /** Choosing which columns a list shows. */
 import { h } from "../dom.js";
+import * as session from "../session.js";
 import { COLUMNS } from "./columns.js";
 
 /** @typedef {{hidden: string[], added: string[]}} Choice what differs from the usual columns */
 
+/** @param {import("./columns.js").ListColumn} column */
+function isAllowed(column) {
+  return column.access !== "admin" || session.isAdmin();
+}
+
 /** @param {import("./columns.js").ListColumn} column @param {Choice} choice */
 export function isWanted(column, choice) {
+  if (!isAllowed(column)) return false;
   return column.usual ? !choice.hidden.includes(column.id) : choice.added.includes(column.id);
 }
 
@@ -19,7 +26,7 @@ function changed(choice, column, shown) {
 
 /** @param {() => Choice} choice @param {(choice: Choice) => void} onChange @returns {{node: HTMLElement, update: () => void}} */
 export function columnMenu(choice, onChange) {
-  const boxes = COLUMNS.filter((column) => column.id !== "name").map((column) => {
+  const boxes = COLUMNS.filter((column) => column.id !== "name" && isAllowed(column)).map((column) => {
     const box = h("input", { type: "checkbox", onchange: () => onChange(changed(choice(), column, box.checked)) });
     return { column, box };
   });

@@ -12,7 +12,7 @@ import { portList } from "./ports.js";
 import { projectOf } from "./search.js";
 
 /** @typedef {import("../types.js").Row} Row */
-/** @typedef {import("./table.js").Column<Row> & {usual: boolean, biggestFirst?: boolean, value?: (row: Row) => string | number}} ListColumn */
+/** @typedef {import("./table.js").Column<Row> & {usual: boolean, access?: "admin", biggestFirst?: boolean, value?: (row: Row) => string | number}} ListColumn */
 
 const PORTS_SHOWN = 2;
 /** Beyond every port. */
@@ -142,5 +142,5 @@ export const COLUMNS = [
     make: foreignCell("span"), update: (node, row) => updateForeign(node, projectOf(row) || "none") },
   { id: "id", title: "Id", usual: false, sortable: true, value: (row) => row.container.id, make: textCell("id"), update: updateId },
   { id: "ports", title: "Ports", usual: true, sortable: true, value: firstPort, make: textCell("ports"), update: updatePorts },
-  { id: "actions", title: "Actions", usual: true, make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },
+  { id: "actions", title: "Actions", usual: true, access: "admin", make: textCell("actions"), update: (node, row) => updateActions(node, row, 1) },
 ];
