@@ -107,6 +107,9 @@ def test_the_search_finds_by_any_word_and_by_place(admin_page: Page, site: Site)
         "state:exited": ["db"],
         "label:team=shop": ["web"],
         "port:8080 web": ["web"],
+        "state:": ["web", "proxy", "db"],
+        "web state:": ["web"],
+        "http:": [],
         "network:bridge host:pi": ["proxy"],
         "nothing-like-it": [],
     }

@@ -1,7 +1,8 @@
 /**
  * The search box's language: words are looked for everywhere; `state:exited`,
  * `host:nas`, `image:nginx`, `label:team=web`, `port:8080`, `network:front`,
- * `project:shop` and `id:` look in one place. All must fit.
+ * `project:shop` and `id:` look in one place. All must fit; a place of which
+ * nothing is said yet, `state:`, is not there yet.
  */
 
 /** @typedef {import("../types.js").Row} Row */
@@ -68,8 +69,8 @@ function wordsOf(query) {
   return query.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
     const colon = word.indexOf(":");
     const name = word.slice(0, Math.max(0, colon)), wanted = word.slice(colon + 1);
-    return { word, wanted, place: Object.hasOwn(PLACES, name) && wanted ? PLACES[name] : undefined };
-  });
+    return { word, wanted, place: Object.hasOwn(PLACES, name) ? PLACES[name] : undefined };
+  }).filter(({ wanted, place }) => wanted || !place);
 }
 
 /** @param {string} query @returns {(row: Row) => boolean} */
