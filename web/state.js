@@ -66,6 +66,14 @@ export function standingOf(container, silent) {
   }
 }
 
+/** Ranks up to this one are trouble. */
+const WORST = 3;
+
+/** @param {Standing} standing */
+export function isTrouble({ rank }) {
+  return rank <= WORST;
+}
+
 /** @param {import("./types.js").ContainerRow} container */
 export function isUp(container) {
   return container.state === "running" || container.state === "paused";
@@ -85,8 +93,12 @@ export function upFor(container, host, itsStanding, now) {
   return until - started;
 }
 
-/** Every container counts under one of these. @type {{id: string, label: string, note?: string, rare?: boolean}[]} */
+/** The chip that cuts across the others. */
+export const TROUBLE = "trouble";
+
+/** Every container counts under one of these, and those in trouble under the first as well. @type {{id: string, label: string, note?: string, rare?: boolean}[]} */
 export const FILTERS = [
+  { id: TROUBLE, label: "In trouble", note: "Unhealthy, restarting, dead, out of memory, or ended with another exit code than 0" },
   { id: "unhealthy", label: "Unhealthy" }, { id: "restarting", label: "Restarting" },
   { id: "unknown", label: "Unknown", note: "On stale hosts: what is shown is the last known state" },
   { id: "gone", label: "Gone", note: "No longer in the newest report of their host" },

@@ -142,7 +142,8 @@ def test_each_container_counts_under_one_chip(admin_page: Page, site: Site) -> N
     site.push("pi", container("ill", health="unhealthy"))
     expect(row_of(admin_page, "ill")).to_be_visible()
     # Those of the words, the one that is gone and the one that is ill.
-    counts = [int(text) for text in chips.locator(".count").all_inner_texts()]
+    kinds = chips.filter(has_not_text="In trouble")
+    counts = [int(text) for text in kinds.locator(".count").all_inner_texts()]
     assert sum(counts) == len(words) + 2
     chips.filter(has_text="Paused").click()
     assert names(admin_page) == ["c-paused"]
@@ -150,6 +151,25 @@ def test_each_container_counts_under_one_chip(admin_page: Page, site: Site) -> N
     other.click()
     assert names(admin_page) == ["c-", "c-odd", "c-removing"]
     expect(admin_page).to_have_url(re.compile("show=other"))
+
+
+def test_one_chip_shows_all_that_is_in_trouble(admin_page: Page, site: Site) -> None:
+    site.push(
+        "nas",
+        container("calm"),
+        container("done", **STOPPED),
+        container("ill", health="unhealthy"),
+        container("looping", state="restarting", health=None, stats=None),
+        container("killed", **STOPPED, oomKilled=True),
+        container("lost", **{**STOPPED, "state": "dead"}),
+        container("crashed", **{**STOPPED, "exitCode": 137}),
+    )
+    expect(admin_page).to_have_title("(5) Containers · ArchNest")
+    admin_page.get_by_role("button", name="In trouble 5").click()
+    assert sorted(names(admin_page)) == ["crashed", "ill", "killed", "looping", "lost"]
+    expect(admin_page).to_have_url(re.compile("show=trouble"))
+    admin_page.get_by_role("button", name="Running 1").click()
+    assert len(names(admin_page)) == 6
 
 
 def test_rows_group_by_host_and_by_compose_project(admin_page: Page, site: Site) -> None:

@@ -1,4 +1,5 @@
 /** Which rows a list shows and in which order; kept still while a person is at them. */
+import { isTrouble, TROUBLE } from "../state.js";
 import { COLUMNS } from "./columns.js";
 import { matcher, narrows, projectOf } from "./search.js";
 
@@ -33,7 +34,8 @@ export class Arrangement {
    */
   update(all, wishes, mayMove) {
     const found = this.found(all, wishes);
-    const shown = wishes.filters.size ? found.filter(({ item }) => wishes.filters.has(item.standing.filter)) : found;
+    const { filters } = wishes;
+    const shown = filters.size ? found.filter(({ item: { standing } }) => filters.has(standing.filter) || (filters.has(TROUBLE) && isTrouble(standing))) : found;
     const lines = grouped(shown, GROUP_OF[wishes.group]);
     this.waiting = 0;
     if (mayMove || this.lines.length === 0) this.lines = lines;
@@ -92,10 +94,7 @@ function grouped(lines, group) {
   }
   const machines = (/** @type {RowLine[]} */ members) => (group === GROUP_OF["host"] ? members[0]?.item.host.conflict?.length : 0);
   return [...groups].flatMap(([name, members]) => [
-    { key: `group/${name}`, heading: name, doubt: machines(members) ? `${machines(members)} machines with this name` : "", count: members.length, trouble: members.filter(({ item }) => item.standing.rank <= WORST).length },
+    { key: `group/${name}`, heading: name, doubt: machines(members) ? `${machines(members)} machines with this name` : "", count: members.length, trouble: members.filter(({ item }) => isTrouble(item.standing)).length },
     ...members,
   ]);
 }
-
-/** Ranks up to this one are trouble. */
-export const WORST = 3;

@@ -1,6 +1,6 @@
 /** How many containers stand how, and showing only those. */
 import { h, setAttribute, setText } from "../dom.js";
-import { FILTERS } from "../state.js";
+import { FILTERS, isTrouble, TROUBLE } from "../state.js";
 
 export class Chips {
   /** @param {Set<string>} chosen @param {() => void} changed */
@@ -24,7 +24,8 @@ export class Chips {
   /** @param {{item: import("../types.js").Row}[]} lines */
   update(lines) {
     const counts = /** @type {Record<string, number>} */ ({});
-    for (const { item } of lines) counts[item.standing.filter] = (counts[item.standing.filter] ?? 0) + 1;
+    for (const { item: { standing } } of lines) counts[standing.filter] = (counts[standing.filter] ?? 0) + 1;
+    counts[TROUBLE] = lines.filter(({ item }) => isTrouble(item.standing)).length;
     for (const [id, { node, count, rare }] of this.chips) {
       setText(count, String(counts[id] ?? 0));
       setAttribute(node, "aria-pressed", String(this.chosen.has(id)));

@@ -1,7 +1,7 @@
 /** Every container of every host in one spreadsheet. */
 import { fill, h, setAttribute, setText } from "../dom.js";
 import * as actions from "../parts/actions.js";
-import { Arrangement, GROUPS, WORST } from "../parts/arrange.js";
+import { Arrangement, GROUPS } from "../parts/arrange.js";
 import { Chips } from "../parts/chips.js";
 import { columnMenu, isWanted } from "../parts/column_menu.js";
 import { COLUMNS } from "../parts/columns.js";
@@ -12,6 +12,7 @@ import { prepare } from "../parts/search.js";
 import { Table } from "../parts/table.js";
 import { EVERY_MS } from "../poll.js";
 import * as prefs from "../prefs.js";
+import { isTrouble } from "../state.js";
 import * as store from "../store.js";
 
 /** @typedef {import("../types.js").Row} Row */
@@ -213,7 +214,7 @@ function welcome() {
 
 /** What a title says before anybody looks at the page. */
 export function mark() {
-  const trouble = store.allRows().filter((row) => row.standing.rank <= WORST).length;
+  const trouble = store.allRows().filter((row) => isTrouble(row.standing)).length;
   return trouble ? `(${trouble}) ` : "";
 }
 
