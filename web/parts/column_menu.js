@@ -32,7 +32,7 @@ export function columnMenu(choice, onChange) {
   });
   const update = () => { for (const { column, box } of boxes) box.checked = isWanted(column, choice()); };
   update();
-  const menu = h("details", { class: "menu" }, h("summary", {}, "Columns"), h("div", { class: "menu-body" }, boxes.map(({ column, box }) => h("label", {}, box, column.title))));
+  const menu = h("details", { class: "menu" }, h("summary", {}, "Columns"), h("div", { class: "menu-body" }, boxes.map(({ column, box }) => h("label", { "data-usual": column.usual ? null : "no" }, box, column.title))));
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     menu.open = false;
