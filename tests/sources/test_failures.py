@@ -45,13 +45,17 @@ def test_the_innermost_cause_names_a_failure(error: Exception, kind: str, words:
         ('["paused"]', '["paused"]'),
         ("404", "404"),
         ("[" * 100_000, "[" * MAX_SAID),
-        ('{"message": null}', "None"),
-        (None, "None"),
+        ('{"message": null}', "status 500, without a reason"),
+        ("{}", "status 500, without a reason"),
+        ("[]", "status 500, without a reason"),
+        ("null", "status 500, without a reason"),
+        ("", "status 500, without a reason"),
+        (None, "status 500, without a reason"),
     ],
     ids=lambda text: str(text)[:20],
 )
 def test_an_engines_refusal_is_told_in_its_own_words(message: Any, words: str) -> None:
-    refused = as_problem(DockerError(409, message))
+    refused = as_problem(DockerError(500, message))
     assert (type(refused), refused.detail) == (EngineRefused, words)
     assert words[:400] in explained(DockerError(500, message)).detail
 

@@ -16,7 +16,8 @@ from tests.factories import report
 from tests.sources.test_live import add, host, source, until
 
 Headers = dict[str, str]
-Answers = dict[str, bytes]
+Answers = dict[str, bytes | tuple[int, bytes]]
+"""What stands at each path: a body, or a status with one."""
 VERSION = {"Version": "1", "ApiVersion": "1.44", "MinAPIVersion": "1.24"}
 HONEST: Answers = {
     "/version": json.dumps(VERSION).encode(),
@@ -26,22 +27,34 @@ HONEST: Answers = {
     "/containers/c1/json": b'{"Id":"c1","Name":"/one","State":{"Status":"running"}}',
     "/containers/c1/stats": b"{}",
 }
+CUT = b"\0"
+WITHOUT_WORDS = [
+    *((404, body) for body in (b"", b"{}", b"[]", b"null", b'{"message":null}', b"\xff")),
+    *((500, body) for body in (b"", b"{}", b'{"cause":"x"}', b"[" * 100_000)),
+]
+"""How engines refuse: podman with an empty JSON, others with another form than Docker's."""
 MANY = [{"Id": f"c{number}", "Names": [f"/{number}"], "State": "running"} for number in range(9)]
 
 
 @asynccontextmanager
 async def saying(answers: Answers, socket: Path) -> AsyncIterator[None]:
-    """An engine that answers each path with these bytes, the events without an end."""
+    """An engine that answers each path with these bytes, the events without an end.
+
+    What ends with CUT is cut short there.
+    """
 
     async def respond(request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/v1.44")
-        body = answers.get(path, {**HONEST, **answers}.get(path, b""))
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        answer = {**HONEST, **answers}.get(path, b"")
+        status, body = answer if isinstance(answer, tuple) else (200, answer)
+        response = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
         if body[:2] == b"\x1f\x8b":
             response.headers["Content-Encoding"] = "gzip"
         await response.prepare(request)
-        await response.write(body)
-        if path == "/events":
+        await response.write(body.removesuffix(CUT))
+        if body.endswith(CUT) and request.transport is not None:
+            request.transport.close()
+        elif path == "/events":
             await asyncio.sleep(3600)
         return response
 
@@ -72,6 +85,7 @@ def socket(tmp_path: Path) -> Path:
         {"/info": b'{"Name":"\\ud800"}'},
         {"/events": b"[1]\n"},
         {"/events": b'{"time":1e999}\n'},
+        {"/events": b"no JSON\n"},
         {"/events": b"x" * 1_000_000},
     ],
     ids=lambda answers: "{}={!r:.30}".format(*next(iter(answers.items()))),
@@ -117,6 +131,56 @@ async def test_a_container_told_oddly_is_shown_with_what_the_list_tells(
         assert [one["name"] for one in shown["containers"]] == ["one"]
         for path in ("/api/hosts/nas/containers/c1", "/metrics"):
             assert (await client.get(path, headers=admin)).status == 200
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"{", b"\xff", b'{"read":1}', CUT, b"{" + CUT, *WITHOUT_WORDS],
+    ids=lambda odd: f"{odd!r:.40}",
+)
+@pytest.mark.parametrize("what", ["json", "stats"])
+async def test_an_odd_answer_about_one_container_costs_only_itself(
+    client: Client,
+    admin: Headers,
+    socket: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    odd: bytes | tuple[int, bytes],
+) -> None:
+    monkeypatch.setattr("archnest.sources.engine.LOOKED_AT_S", 0.05)
+    answers: Answers = {"/containers/json": json.dumps(MANY).encode()}
+    for one in MANY:
+        inspected = {**one, "Name": one["Names"][0], "State": {"Status": "running"}}
+        answers[f"/containers/{one['Id']}/json"] = json.dumps(inspected).encode()
+        answers[f"/containers/{one['Id']}/stats"] = b'{"pids_stats":{"current":1}}'
+    async with saying({**answers, f"/containers/c0/{what}": odd}, socket):
+        await add(client, admin, address=str(socket))
+
+        async def measured() -> Any:
+            rows = (await host(client, admin) or {}).get("containers", [])
+            found = [row["name"] for row in rows if row["stats"]]
+            return sorted(found) == [str(number) for number in range(1, 9)]
+
+        await until(measured)
+        assert (await source(client, admin))["error"] is None
+
+
+@pytest.mark.parametrize("answer", WITHOUT_WORDS, ids=lambda answer: f"{answer!r:.40}")
+async def test_a_refusal_without_words_is_told_in_words(
+    client: Client, admin: Headers, socket: Path, answer: tuple[int, bytes]
+) -> None:
+    path = "/api/hosts/nas/containers/c1"
+    async with saying({"/containers/c1/stop": answer, "/containers/c1/logs": answer}, socket):
+        await add(client, admin, address=str(socket))
+        await until(lambda: host(client, admin))
+        body = {"action": "stop"}
+        acted = await client.post(f"{path}/actions", json=body, headers=admin)
+        read = await client.get(f"{path}/logs", headers=admin)
+        expected = (404, 404) if answer[0] == 404 else (409, 409)
+        assert (acted.status, read.status) == expected
+        for response in (acted, read):
+            detail = (await response.json())["detail"]
+            assert f"status {answer[0]}" in detail or detail in str(answer[1]) or "�" in detail
 
 
 async def test_many_long_answers_do_not_fill_the_memory(

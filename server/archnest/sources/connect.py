@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiodocker import Docker
+from aiodocker import Docker, DockerError
 
 from archnest.sources.failures import NOT_AN_ENGINE, SourceFailure, explained
 from archnest.sources.ssh_address import HOST_NAME, ssh_address
@@ -115,7 +115,7 @@ async def connected(target: Target, request_s: float | None = None) -> AsyncIter
         connector=connector,
         timeout=timeout,
         response_class=_BoundedResponse,
-        middlewares=(_refuse_redirects,),
+        middlewares=(_refuse,),
         trust_env=False,
     )
     try:
@@ -199,11 +199,11 @@ async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
     try:
         async with session.get(f"{base}/version") as response:
             body = await response.read()
-            if response.status != 200:
-                raise SourceFailure(
-                    "not-an-engine", f"the answer to /version has status {response.status}"
-                )
         version = as_object(_loads(body))
+    except DockerError as error:
+        raise SourceFailure(
+            "not-an-engine", f"the answer to /version has status {error.status}"
+        ) from error
     except Exception as error:
         failure = explained(error)
         if failure.kind == "disconnected" and base.startswith("https:"):
@@ -215,10 +215,16 @@ async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
     return version
 
 
-async def _refuse_redirects(
+async def _refuse(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
+    """The answer, unless it leads elsewhere or is an error; raises SourceFailure or DockerError."""
     response = await handler(request)
+    if response.status >= 400:
+        # aiodocker fails in ways of its own on one whose JSON is empty or has no message.
+        said = (await response.read()).decode("utf-8", "replace")
+        response.close()
+        raise DockerError(response.status, said)
     # 304 says that a container is already started or stopped.
     if 300 <= response.status < 400 and response.status != 304:
         response.close()

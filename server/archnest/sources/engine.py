@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiodocker
+import aiohttp
 import msgspec
 
 from archnest.model.limits import MAX_CONTAINERS, MAX_TEXT
@@ -41,6 +42,15 @@ EVENTS = [
 ]
 RESETTING = ("start", "die", "restart")
 """What begins the counters anew."""
+ODD = (
+    msgspec.MsgspecError,
+    aiohttp.ClientPayloadError,
+    AnswerTooLarge,
+    TimeoutError,
+    UnicodeError,
+    RecursionError,
+)
+"""How an answer about one container fails that is odd, empty or cut short, or does not come."""
 
 Publish = Callable[[Report], Awaitable[object]]
 LookedAt = Callable[[], set[str]]
@@ -184,7 +194,7 @@ class _Watched:
                 self._listed.pop(container_id, None)
             elif error.status >= 900:
                 raise
-        except (msgspec.ValidationError, AnswerTooLarge, TimeoutError):
+        except ODD:
             return
 
     async def _sample(self, container_id: str) -> None:
@@ -202,7 +212,7 @@ class _Watched:
         except aiodocker.DockerError as error:
             if error.status >= 900:
                 raise
-        except (msgspec.ValidationError, AnswerTooLarge, TimeoutError):
+        except ODD:
             pass
         _keep(self._samples, container_id, sample)
         _keep(self._stats, container_id, stats)

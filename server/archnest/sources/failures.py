@@ -19,6 +19,7 @@ _UNLIKE_AN_ENGINE = (
     aiohttp.ClientPayloadError,
     aiohttp.ClientResponseError,
     aiohttp.http_exceptions.HttpProcessingError,
+    json.JSONDecodeError,
     msgspec.MsgspecError,
     UnicodeError,
     OverflowError,
@@ -60,12 +61,15 @@ def as_problem(error: Exception) -> Problem:
 
 
 def _said(error: aiodocker.DockerError) -> str:
-    """The engine's own words, which aiodocker leaves in their JSON behind a charset."""
+    """The engine's own words, in their JSON or without; some refuse without any."""
+    said: object = (error.message or "").strip()
     try:
-        said = json.loads(error.message)["message"]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        said = error.message
-    return str(said)
+        answer = json.loads(error.message)
+    except (ValueError, TypeError, RecursionError):
+        answer = said
+    if isinstance(answer, dict) and "message" in answer:
+        said = answer["message"]
+    return str(said) if answer and said else f"status {error.status}, without a reason"
 
 
 def printable(text: str) -> str:
@@ -81,7 +85,9 @@ def _chain(error: BaseException | None) -> list[BaseException]:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         else:
-            error = error.__cause__ or error.__context__
+            # What was being handled when a library raised `from None` is its own affair.
+            hidden = error.__suppress_context__
+            error = error.__cause__ or (None if hidden else error.__context__)
     return found[::-1]
 
 

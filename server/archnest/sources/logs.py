@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from archnest.errors import EngineRefused, NotAvailable
-from archnest.sources.connect import CONNECT_S, Client, Target, connected
+from archnest.sources.connect import CONNECT_S, Client, Target, as_object, connected
 from archnest.sources.failures import as_problem
 from archnest.sources.loglines import LogLine, LogLines
 
@@ -72,8 +72,8 @@ async def _asked(
 
 
 async def _has_terminal(client: Client, container_id: str) -> bool:
-    inspected = await client.get(f"containers/{container_id}/json")
-    return bool((inspected.get("Config") or {}).get("Tty"))
+    inspected = as_object(await client.get(f"containers/{container_id}/json"))
+    return bool(as_object(inspected.get("Config") or {}).get("Tty"))
 
 
 async def _batches(
