@@ -50,11 +50,17 @@ async def lines_of(response: ClientResponse) -> list[Any]:
     return [json.loads(line) for line in (await response.text()).splitlines() if line]
 
 
-async def until_stopped(client: Client, admin: Headers) -> None:
-    async def is_stopped() -> bool:
-        return bool(named(await host(client, admin), "talker")["state"] == "exited")
+async def is_stopped(client: Client, admin: Headers) -> bool:
+    row = named(await host(client, admin), "talker")
+    return bool(row) and row["state"] == "exited"
 
-    await until(is_stopped)
+
+async def is_gone(client: Client, admin: Headers) -> bool:
+    return "goneAt" in (named(await host(client, admin), "talker") or {})
+
+
+async def until_stopped(client: Client, admin: Headers) -> None:
+    await until(lambda: is_stopped(client, admin))
 
 
 async def test_a_stopped_containers_lines_with_their_stream_and_time(
@@ -79,6 +85,27 @@ async def test_a_stopped_containers_lines_with_their_stream_and_time(
     response = await logs(client, member, "?format=text&timestamps=1")
     assert response.headers["Content-Disposition"].startswith('attachment; filename="talker.log"')
     assert f"{lines[0]['at']} {lines[0]['text']}\n" in await response.text()
+
+
+async def test_long_lines_and_last_words_of_a_terminal_and_without_one(
+    client: Client, admin: Headers, engine: Engine
+) -> None:
+    long = "head -c 20000 /dev/zero | tr '\\0' x; echo; printf 'no config'"
+    await add(client, admin, address=str(engine.socket))
+    for options in ((), ("--tty",)):
+        command = ["run", "-d", "--name", "talker", *ALONE, *options, IMAGE, "sh", "-c", long]
+        await docker(engine, *command)
+        await docker(engine, "wait", "talker")
+        await docker(engine, "start", "talker")
+        await docker(engine, "wait", "talker")
+        await until(lambda: is_stopped(client, admin))
+        *lines, _ = await lines_of(await logs(client, admin))
+        await docker(engine, "rm", "talker")
+        await until(lambda: is_gone(client, admin))
+        assert [line["text"] for line in lines][-1].endswith("no config")
+        assert all(line["at"] for line in lines)
+        if not options:
+            assert [line["text"] for line in lines] == ["x" * 20_000, "no config"] * 2
 
 
 async def test_following_goes_on_until_the_container_stops(

@@ -56,7 +56,8 @@ async def opened(
             if isinstance(problem, EngineRefused):
                 problem = NotAvailable(problem.detail)
             raise problem from error
-        yield _batches(response, LogLines(has_terminal=has_terminal))
+        lines = LogLines(has_terminal=has_terminal, in_pieces=not client.is_podman)
+        yield _batches(response, lines)
 
 
 @contextlib.asynccontextmanager
