@@ -165,6 +165,28 @@ async def test_an_odd_answer_about_one_container_costs_only_itself(
         assert (await source(client, admin))["error"] is None
 
 
+async def test_a_change_without_an_event_is_seen_while_someone_looks(
+    client: Client, admin: Headers, socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.sources.engine.LOOKED_AT_S", 0.05)
+    monkeypatch.setattr("archnest.sources.engine.SETTLE_S", 0.05)
+    monkeypatch.setattr("archnest.sources.engine.RENEW_S", 0.5)
+    answers: Answers = {}
+    async with saying(answers, socket):
+        await add(client, admin, address=str(socket))
+        await until(lambda: host(client, admin))
+
+        async def shows(count: int | None) -> bool:
+            response = await client.get("/api/hosts/nas/containers/c1", headers=admin)
+            return bool((await response.json())["container"]["restartCount"] == count)
+
+        await until(lambda: shows(None))
+        answers["/containers/c1/json"] = (
+            b'{"Id":"c1","Name":"/one","RestartCount":3,"State":{"Status":"running"}}'
+        )
+        await until(lambda: shows(3))
+
+
 @pytest.mark.parametrize("answer", WITHOUT_WORDS, ids=lambda answer: f"{answer!r:.40}")
 async def test_a_refusal_without_words_is_told_in_words(
     client: Client, admin: Headers, socket: Path, answer: tuple[int, bytes]

@@ -104,6 +104,30 @@ async def test_a_change_of_state_is_seen_within_two_seconds(
     await until(is_gone, patience_s=2)
 
 
+async def test_a_network_that_is_joined_and_left_is_seen_while_someone_looks(
+    client: Client, admin: Headers, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archnest.sources.engine.RENEW_S", 3600.0)
+    for name in ("first", "second"):
+        await docker(engine, "network", "create", "--driver", "bridge", name)
+    await docker(engine, "run", "-d", "--name", "joiner", "--network", "first", IMAGE, *SLEEP)
+    await add(client, admin, address=str(engine.socket))
+    await until(lambda: host(client, admin))
+
+    async def has(expected: list[str]) -> bool:
+        response = await client.get("/api/hosts/nas/containers/joiner", headers=admin)
+        networks = (await response.json())["container"]["networks"]
+        return sorted(one["name"] for one in networks) == expected
+
+    await until(lambda: has(["first"]))
+    await docker(engine, "network", "connect", "second", "joiner")
+    await until(lambda: has(["first", "second"]))
+    await docker(engine, "network", "disconnect", "first", "joiner")
+    await until(lambda: has(["second"]))
+    await docker(engine, "rm", "-f", "joiner")
+    await docker(engine, "network", "rm", "first", "second")
+
+
 async def test_a_dead_engine_shows_why_delays_nobody_and_comes_back(
     client: Client, admin: Headers, engine: Engine, own_engine: OwnEngine
 ) -> None:

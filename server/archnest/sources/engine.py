@@ -1,11 +1,12 @@
 """One engine, watched: its containers as reports, at once when their state changes.
 
-Frugal: containers are inspected anew only when an event names them or the
-list shows another state; statistics are taken on an interval, a bounded
-number at a time, of running containers alone.
+Frugal: containers are inspected anew only when an event names them, the list
+shows another state or a while has passed; statistics are taken on an
+interval, a bounded number at a time, of running containers alone.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,8 @@ from archnest.sources.failures import SourceFailure
 from archnest.sources.stats import Sample, stats_of
 
 POLL_S = 15.0
+RENEW_S = 15.0
+"""How long an inspection holds: not every change has an event."""
 STATS_S = 15.0
 LOOKED_AT_S = 4.0
 """How often statistics are taken of what someone looks at."""
@@ -39,7 +42,9 @@ ONE_SHOT_API = (1, 44)
 EVENTS = [
     *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause"),
     *("destroy", "rename", "update", "health_status"),
+    *("connect", "disconnect"),
 ]
+"""The last two are a network's, of a container."""
 RESETTING = ("start", "die", "restart")
 """What begins the counters anew."""
 ODD = (
@@ -101,7 +106,7 @@ class _Watched:
         """Note what events name; raises SourceFailure when the stream ends."""
         events = self._client.docker.events
         subscriber = events.subscribe(create_task=False)  # type: ignore[no-untyped-call]
-        filters = json.dumps({"type": ["container"], "event": EVENTS})
+        filters = json.dumps({"type": ["container", "network"], "event": EVENTS})
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(events.run(filters=filters))
             while (event := await subscriber.get()) is not None:
@@ -110,7 +115,10 @@ class _Watched:
 
     def _note(self, event: dict[str, Any]) -> None:
         # Newer engines leave out the short forms at the top.
-        container_id = str(as_object(event.get("Actor") or {}).get("ID") or event.get("id") or "")
+        actor = as_object(event.get("Actor") or {})
+        if event.get("Type") == "network":
+            actor = {"ID": as_object(actor.get("Attributes") or {}).get("container")}
+        container_id = str(actor.get("ID") or event.get("id") or "")
         # What is not listed is inspected anyway; an engine could invent names without end.
         if container_id in self._listed:
             self._named.add(container_id)
@@ -124,17 +132,19 @@ class _Watched:
         info = as_object(await self._client.get("info"))
         engine = engine_of(self._client.version, info)
         hostname = str(info.get("Name") or "")[:MAX_TEXT] or None
+        renew_at = time.monotonic() + RENEW_S
         while True:
             await self._look()
             self._seen.set()
             await self._publish(
                 Report(self._host_id, self._containers(), hostname=hostname, engine=engine)
             )
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._wake.wait()
                 await asyncio.sleep(SETTLE_S)
-            except TimeoutError:
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + RENEW_S
                 self._inspected.clear()
                 self._sizes.clear()
                 self._held_bytes = 0
