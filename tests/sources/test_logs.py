@@ -188,6 +188,19 @@ async def test_a_session_that_ends_ends_its_stream(
     assert await asyncio.wait_for(response.content.read(), 10) == b""
 
 
+@pytest.mark.parametrize("line", ["echo quiet; sleep 100000", TICK])
+async def test_a_source_that_is_removed_ends_its_streams(
+    client: Client, admin: Headers, talk: Any, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr("archnest.api.logs.CHECK_S", 0.1)
+    await talk(line)
+    response = await logs(client, admin, "?follow=1")
+    await response.content.readline()
+    assert (await client.delete("/api/sources/nas", headers=admin)).status == 204
+    *_, last = (await asyncio.wait_for(response.text(), 10)).splitlines()
+    assert json.loads(last) == {"end": "the host's source was changed or removed"}
+
+
 async def test_only_so_many_streams_are_open_at_once(
     client: Client, admin: Headers, talk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

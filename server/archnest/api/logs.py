@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
@@ -56,7 +57,8 @@ async def read_logs(
         async with logs.opened(target, container.id, query) as batches:
             response = Streamed[LogLine](headers=writer.headers)
             await response.prepare(request)
-            await _serve(request, response, batches, writer)
+            is_reached = partial(request.app[keys.POLLERS].has_target, host_id, target)
+            await _serve(request, response, batches, writer, is_reached)
         return response
 
 
@@ -65,8 +67,9 @@ async def _serve(
     response: web.StreamResponse,
     batches: AsyncIterator[Batch],
     writer: "_Json | _Text",
+    is_reached: Callable[[], bool],
 ) -> None:
-    """Write what comes until the log, its reader or the session ends."""
+    """Write what comes until the log, its reader, the session or the source ends."""
     # One batch ahead and no more: who reads slowly makes the engine wait.
     queue: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
     ending = "complete"
@@ -86,6 +89,9 @@ async def _serve(
         while (batch := await _next(queue)) is not None:
             if not _is_wanted(request):
                 return
+            if not is_reached():
+                ending = "the host's source was changed or removed"
+                break
             if batch:
                 await response.write(writer.lines(batch))
                 spoke_at = time.monotonic()
