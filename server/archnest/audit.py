@@ -4,6 +4,7 @@ An act that takes time is written before it begins: a server that dies in its
 midst still shows that it was tried.
 """
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -24,6 +25,9 @@ VAIN_AT_ONCE = 60
 """Failed sign-ins, and refused requests, kept in a burst: guessing and trying must not push out
 what people did.
 """
+
+
+CUT_SHORT = "the server stopped meanwhile; what became of it is not known"
 
 
 class Audit:
@@ -72,12 +76,18 @@ class Audit:
 
     @contextlib.asynccontextmanager
     async def acting(self, act: Act) -> AsyncIterator[None]:
-        """Record what is done inside: `done`, or `failed` with the reason of what it raises."""
+        """Record what is done inside: `done`, or `failed` with the reason of what it raises.
+
+        What the server's own end cuts short may be done nevertheless: it stays `begun`.
+        """
         entry_id = await self.begin(act)
         try:
             yield
         except Problem as problem:
             await self.end(entry_id, "failed", problem.detail)
+            raise
+        except asyncio.CancelledError:
+            await update_entry(self._database, entry_id, None, "begun", CUT_SHORT)
             raise
         except BaseException as error:
             await self.end(entry_id, "failed", type(error).__name__)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -140,3 +142,25 @@ async def test_everything_open_ends_cleanly(watching: Server, engine_with_talker
         return "sleep 1000" not in engine_with_talkers.docker("top", "talker", "-o", "pid,args")
 
     await asyncio.to_thread(until, has_ended, "end of what ran in the terminal")
+
+
+async def test_an_action_cut_short_by_the_servers_stop_is_not_said_to_have_failed(
+    watching: Server,
+) -> None:
+    # What its shell runs does not hear the signal: the engine waits before it kills.
+    path, body = "/api/hosts/nas/containers/talker/actions", {"action": "stop"}
+
+    async def record() -> Any:
+        return (await asyncio.to_thread(watching.ask, "GET", "/api/audit"))["entries"][0]
+
+    asking = asyncio.create_task(asyncio.to_thread(watching.ask, "POST", path, body))
+    while (await record())["action"] != "container.stop":
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(watching.stop)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        await asking
+    await asyncio.to_thread(watching.start)
+    entries = (await asyncio.to_thread(watching.ask, "GET", "/api/audit"))["entries"]
+    told = next(one for one in entries if one["action"] == "container.stop")
+    assert (told["outcome"], told["endedAt"]) == ("begun", None)
+    assert "the server stopped" in told["detail"]

@@ -71,6 +71,25 @@ async def test_each_action_is_done_seen_and_recorded(client: Client, admin: Head
     assert "running container" in entries[1]["detail"]
 
 
+@pytest.mark.parametrize("action", ["stop", "restart"])
+async def test_a_container_may_take_its_own_time_to_stop(
+    client: Client,
+    admin: Headers,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+) -> None:
+    monkeypatch.setattr("archnest.sources.actions.ACTION_S", 5.0)
+    deaf = ["--stop-timeout", "7", IMAGE, *SLEEP]
+    await docker(engine, "run", "-d", "--name", "worker", *ALONE, *deaf)
+    await add(client, admin, address=str(engine.socket))
+    await until(lambda: shows(client, admin, "running"))
+    response = await act(client, admin, action)
+    await docker(engine, "rm", "-f", "worker")
+    assert response.status == 204, await response.text()
+    assert (await record(client, admin))[0]["outcome"] == "done"
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_member_changes_nothing(
     client: Client, admin: Headers, member: Headers, engine: Engine

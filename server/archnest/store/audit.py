@@ -41,9 +41,9 @@ async def insert_entry(
 
 
 async def update_entry(
-    db: Database, entry_id: int, ended_at: str, outcome: str, detail: str | None
+    db: Database, entry_id: int, ended_at: str | None, outcome: str, detail: str | None
 ) -> None:
-    """Say how an act ended."""
+    """Say how an act ended; `ended_at` is None for one whose end is not known."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute(
