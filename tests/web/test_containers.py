@@ -196,19 +196,6 @@ def test_chosen_columns_are_remembered(admin_page: Page, site: Site) -> None:
     assert "Memory" not in headings(admin_page)
 
 
-def test_a_tablet_chooses_among_the_columns_that_its_two_lines_hold(
-    admin_page: Page, site: Site
-) -> None:
-    site.push("nas", container("web"))
-    admin_page.set_viewport_size({"width": 820, "height": 1180})
-    admin_page.get_by_text("Columns", exact=True).click()
-    expect(admin_page.get_by_label("Restarts")).to_be_hidden()
-    row = row_of(admin_page, "web")
-    expect(row.locator("[data-column=memory]")).to_be_visible()
-    admin_page.get_by_label("Memory").uncheck()
-    expect(row.locator("[data-column=memory]")).to_have_count(0)
-
-
 def test_two_tabs_of_the_browser_choose_columns_without_undoing_each_other(
     admin_page: Page, site: Site
 ) -> None:
