@@ -29,6 +29,14 @@ FEWEST_ROWS = """() => {
 }"""
 
 
+def assert_columns_stand_under_their_names(page: Page) -> None:
+    heads, cells = (
+        page.locator(which).evaluate_all("all => all.map((one) => one.getBoundingClientRect().x)")
+        for which in (".row.head > *", ".rows .row:first-child > *")
+    )
+    assert heads == pytest.approx(cells, abs=1)
+
+
 def test_a_list_prints_in_full_and_without_what_only_a_screen_needs(
     site: Site, open_page: Callable[..., Page]
 ) -> None:
@@ -58,6 +66,7 @@ def test_a_list_prints_in_full_and_without_what_only_a_screen_needs(
         "(all) => all.map((one) => one.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"  # noqa: E501
     )
     assert all(above[1] <= below[0] + 1 for above, below in itertools.pairwise(boxes))
+    assert_columns_stand_under_their_names(page)
     page.emulate_media(media="screen")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.evaluate("dispatchEvent(new Event('afterprint'))")
@@ -219,11 +228,7 @@ def test_each_column_stands_under_its_name(admin_page: Page, site: Site, width: 
     long = "a-name-that-is-far-longer-than-its-column-will-ever-be"
     site.push("a-host-of-some-length", container(long, image=f"registry.example.com/{long}:1.2.3"))
     expect(row_of(page, long)).to_be_visible()
-    heads, cells = (
-        page.locator(which).evaluate_all("all => all.map((one) => one.getBoundingClientRect().x)")
-        for which in (".row.head > *", ".rows .row:first-child > *")
-    )
-    assert heads == pytest.approx(cells, abs=1)
+    assert_columns_stand_under_their_names(page)
 
 
 CUT = """() => {
