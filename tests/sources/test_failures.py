@@ -6,6 +6,12 @@ from typing import Any
 
 import pytest
 from aiodocker import DockerError
+from aiohttp import ServerDisconnectedError
+from aiohttp.http_exceptions import (
+    ContentEncodingError,
+    ContentLengthError,
+    TransferEncodingError,
+)
 
 from archnest.errors import Conflict, EngineRefused
 from archnest.sources.failures import MAX_SAID, SourceFailure, as_problem, explained
@@ -24,6 +30,12 @@ def caused(inner: Exception) -> Exception:
         (PermissionError(errno.EACCES, "", "/run/docker.sock"), "no-permission", "docker.sock"),
         (OSError(errno.EHOSTUNREACH, ""), "unreachable", "no way"),
         (TimeoutError(), "timed-out", "in time"),
+        (ConnectionResetError(errno.ECONNRESET, ""), "disconnected", "closed"),
+        (BrokenPipeError(errno.EPIPE, ""), "disconnected", "closed"),
+        (ServerDisconnectedError(), "disconnected", "closed"),
+        (TransferEncodingError("not enough data"), "disconnected", "closed"),
+        (ContentLengthError("not enough data"), "disconnected", "closed"),
+        (ContentEncodingError("no gzip"), "not-an-engine", "Engine API"),
         (Conflict("an agent reports it"), "conflict", "an agent reports it"),
         (SourceFailure("api-too-old", "too old"), "api-too-old", "too old"),
         (RuntimeError("a\x1b[31mfault\n"), "failed", "a [31mfault "),

@@ -187,6 +187,19 @@ async def test_a_change_without_an_event_is_seen_while_someone_looks(
         await until(lambda: shows(3))
 
 
+async def test_an_engine_that_dies_is_told_to_have_closed_the_connection(
+    client: Client, admin: Headers, socket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with saying({"/events": b'{"Type":"container"}\n' + CUT}, socket):
+        await add(client, admin, address=str(socket))
+
+        async def told() -> Any:
+            return (await source(client, admin))["error"]
+
+        assert await until(told) == "the engine closed the connection"
+    assert "failed unexpectedly" not in caplog.text
+
+
 @pytest.mark.parametrize("answer", WITHOUT_WORDS, ids=lambda answer: f"{answer!r:.40}")
 async def test_a_refusal_without_words_is_told_in_words(
     client: Client, admin: Headers, socket: Path, answer: tuple[int, bytes]

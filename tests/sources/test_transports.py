@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import ssl
 import tempfile
 import threading
 import time
@@ -61,6 +62,24 @@ async def test_each_failure_of_tls_has_its_word(
     assert await problem(tcp(f"127.0.0.1:{engine.tcp_port}", ca_file=ca)) == "tls-failed"
     assert await problem(tcp(address, ca_file=certificates.path("none.pem"))) == "not-found"
     assert await problem(tcp(address, ca_file=certificates.path("ca.key"))) == "tls-failed"
+
+
+async def test_a_client_certificate_that_is_refused_by_closing_is_told(
+    certificates: Certificates,
+) -> None:
+    context = ssl.create_default_context(
+        ssl.Purpose.CLIENT_AUTH, cafile=certificates.path("other.pem")
+    )
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificates.path("server.pem"), certificates.path("server.key"))
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context
+    )
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    result = await examined(tcp(address, ca_file=certificates.path("ca.pem")))
+    server.close()
+    assert (result.problem, "certificate" in str(result.detail)) == ("authentication-failed", True)
 
 
 async def test_a_missing_file_of_tls_is_named(certificates: Certificates) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 from aiodocker import Docker, DockerError
 
-from archnest.sources.failures import NOT_AN_ENGINE, SourceFailure, explained
+from archnest.sources.failures import DISCONNECTED, NOT_AN_ENGINE, SourceFailure, explained
 from archnest.sources.ssh_address import HOST_NAME, ssh_address
 
 OLDEST_API = (1, 24)
@@ -200,16 +200,18 @@ async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
         async with session.get(f"{base}/version") as response:
             body = await response.read()
         version = as_object(_loads(body))
-    except DockerError as error:
-        raise SourceFailure(
-            "not-an-engine", f"the answer to /version has status {error.status}"
-        ) from error
     except Exception as error:
+        # From 900 on it is a failure of the way there.
+        if isinstance(error, DockerError) and error.status < 900:
+            detail = f"the answer to /version has status {error.status}"
+            raise SourceFailure("not-an-engine", detail) from error
         failure = explained(error)
         if failure.kind == "disconnected" and base.startswith("https:"):
-            # TLS 1.3 tells of a refused client certificate only after the handshake.
+            # TLS 1.3 tells of a refused client certificate only after the handshake, and older
+            # ones often by a reset alone.
             failure = SourceFailure(
-                "authentication-failed", "the engine refuses the client certificate, or wants one"
+                "authentication-failed",
+                f"{DISCONNECTED}: it may refuse the client certificate, or want one",
             )
         raise failure from error
     return version

@@ -20,7 +20,7 @@ from archnest.model.limits import MAX_CONTAINERS, MAX_TEXT
 from archnest.model.report import Container, Engine, Report, Stats
 from archnest.sources.connect import AnswerTooLarge, Client, Target, as_object, connected
 from archnest.sources.containers import Inspected, Listed, container_of, engine_of, unreadable
-from archnest.sources.failures import SourceFailure
+from archnest.sources.failures import DISCONNECTED, SourceFailure
 from archnest.sources.stats import Sample, stats_of
 
 POLL_S = 15.0
@@ -111,7 +111,7 @@ class _Watched:
             tasks.create_task(events.run(filters=filters))
             while (event := await subscriber.get()) is not None:
                 self._note(as_object(event))
-        raise SourceFailure("disconnected", "the engine closed the connection")
+        raise SourceFailure("disconnected", DISCONNECTED)
 
     def _note(self, event: dict[str, Any]) -> None:
         # Newer engines leave out the short forms at the top.

@@ -15,6 +15,14 @@ from archnest.errors import EngineRefused, NotFound, Problem, SourceUnavailable
 
 MAX_SAID = 500
 NOT_AN_ENGINE = "what answers there does not speak the Engine API"
+DISCONNECTED = "the engine closed the connection"
+_CUT_OFF = (
+    ConnectionError,
+    aiohttp.ServerDisconnectedError,
+    # These two tell of a body that ended before its time.
+    aiohttp.http_exceptions.ContentLengthError,
+    aiohttp.http_exceptions.TransferEncodingError,
+)
 _UNLIKE_AN_ENGINE = (
     aiohttp.ClientPayloadError,
     aiohttp.ClientResponseError,
@@ -147,6 +155,8 @@ def _of_network(error: BaseException) -> SourceFailure | None:
         return SourceFailure("no-permission", f"the server's user may not use {what}")
     if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
         return SourceFailure("unreachable", "there is no way to this address")
+    if isinstance(error, _CUT_OFF):
+        return SourceFailure("disconnected", DISCONNECTED)
     return None
 
 
@@ -155,8 +165,6 @@ def _of_engine(error: BaseException) -> SourceFailure | None:
         return SourceFailure(
             "engine-failed", printable(f"the engine answered {error.status}: {_said(error)}")
         )
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return SourceFailure("disconnected", "the engine closed the connection")
     if isinstance(error, _UNLIKE_AN_ENGINE):
         return SourceFailure("not-an-engine", NOT_AN_ENGINE)
     return None
