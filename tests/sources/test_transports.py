@@ -177,6 +177,31 @@ async def test_another_host_key_and_another_user_key_are_refused(sshd: Sshd) -> 
     assert await problem(over_ssh(sshd, "SHA256:" + "A" * 43)) == "host-key-changed"
 
 
+@pytest.mark.parametrize(
+    ("command", "word", "words"),
+    [
+        ("exec /nowhere/docker", "not-found", "/nowhere/docker"),
+        ("DOCKER_HOST=unix:///nowhere.sock exec $SSH_ORIGINAL_COMMAND", "not-found", "nowhere"),
+        (
+            "DOCKER_HOST=unix://{} exec setpriv --reuid 65534 --clear-groups $SSH_ORIGINAL_COMMAND",
+            "no-permission",
+            "permission denied",
+        ),
+        ("DOCKER_HOST=tcp://127.0.0.1:1 exec $SSH_ORIGINAL_COMMAND", "refused", "127.0.0.1:1"),
+        ("exit 3", "ssh-failed", "status 3"),
+        ("head -c 9000000 /dev/zero >&2; exit 3", "ssh-failed", "dial-stdio"),
+    ],
+)
+async def test_why_the_engine_behind_ssh_is_not_reached_is_told(
+    sshd: Sshd, command: str, word: str, words: str
+) -> None:
+    shown = (await examined(over_ssh(sshd, None))).host_key
+    sshd.stop()
+    sshd.start(command.format(sshd.engine.socket))
+    result = await examined(over_ssh(sshd, shown))
+    assert (result.problem, words in str(result.detail)) == (word, True), result.detail
+
+
 async def test_nothing_of_the_environment_goes_over_ssh(
     sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:

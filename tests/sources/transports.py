@@ -106,14 +106,15 @@ class Sshd:
         done = subprocess.run(["ssh-keygen", "-lf", path], capture_output=True, text=True)
         return done.stdout.split()[1]
 
-    def start(self) -> None:
+    def start(self, command: str | None = None) -> None:
+        """`command` is run in place of what is asked for; None: that is run, and its engine's."""
+        to_engine = f"DOCKER_HOST=unix://{self.engine.socket} exec $SSH_ORIGINAL_COMMAND"
         config = self.folder / "config"
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\n"
             f"AuthorizedKeysFile {self.folder}/user.pub\nPidFile none\nStrictModes no\n"
             f"PermitRootLogin yes\nUsePAM no\nPasswordAuthentication no\nAcceptEnv *\n"
-            f"ForceCommand env > {self.folder}/environment;"
-            f" DOCKER_HOST=unix://{self.engine.socket} exec $SSH_ORIGINAL_COMMAND\n"
+            f"ForceCommand env > {self.folder}/environment; {command or to_engine}\n"
         )
         Path("/run/sshd").mkdir(exist_ok=True)
         with (self.folder / "log").open("ab") as log:

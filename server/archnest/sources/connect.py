@@ -206,6 +206,8 @@ async def _version(session: aiohttp.ClientSession, base: str) -> dict[str, Any]:
             detail = f"the answer to /version has status {error.status}"
             raise SourceFailure("not-an-engine", detail) from error
         failure = explained(error)
+        if failure.kind == "disconnected":
+            failure = getattr(session.connector, "failure", None) or failure
         if failure.kind == "disconnected" and base.startswith("https:"):
             # TLS 1.3 tells of a refused client certificate only after the handshake, and older
             # ones often by a reset alone.

@@ -13,11 +13,17 @@ import aiohttp
 import asyncssh
 from aiodocker.ssh import SSHConnector
 
-from archnest.sources.failures import SourceFailure, explained
+from archnest.sources.failures import SourceFailure, explained, printable
 from archnest.sources.ssh_address import ssh_address
+from archnest.tasks import ended
 
+COMMAND = "docker system dial-stdio"
 CONNECT_S = 10.0
 KEEPALIVE_S = 15.0
+LAST_WORDS_S = 5.0
+MAX_WORDS_BYTES = 1024
+NO_SUCH_COMMAND = 127
+"""How a shell ends that does not find one."""
 MAX_SESSIONS = 8
 """Each request has a session of its own, and sshd takes 10 a connection (MaxSessions)."""
 
@@ -30,9 +36,14 @@ class _OnLoop(aiohttp.UnixConnector):
     """A connector that may be made in a thread, for a loop that runs elsewhere."""
 
     engine_loop: asyncio.AbstractEventLoop
+    failure: SourceFailure | None = None
+    """Why the engine behind it was not reached, where the connection's end does not tell."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path=path, limit=MAX_SESSIONS, loop=self.engine_loop)
+
+
+Process = asyncssh.SSHClientProcess[bytes]
 
 
 class SshConnector(SSHConnector, _OnLoop):
@@ -55,12 +66,54 @@ class SshConnector(SSHConnector, _OnLoop):
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         # Cancelled, aiodocker's leaves the writer open, and asyncio, until Python 3.12, logs it
-        # as an error of its own.
+        # as an error of its own; and it says nothing of why the command ended.
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await super()._handle_docker_connection(reader, writer)
+                await self._dial(reader, writer)
+        except (OSError, asyncssh.Error) as error:
+            self.failure = explained(error)
         finally:
             writer.close()
+
+    async def _dial(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Run the command for one connection, until either side ends it."""
+        assert self._ssh_conn is not None
+        process: Process = await self._ssh_conn.create_process(COMMAND, encoding=None)
+        sending = asyncio.create_task(self._relay_data(reader, process.stdin))  # type: ignore[arg-type]
+        hearing = asyncio.create_task(self._hear(process, writer))
+        self._relay_tasks |= {sending, hearing}
+        try:
+            await asyncio.wait([sending, hearing], return_when=asyncio.FIRST_COMPLETED)
+            # A command that has ended takes nothing more, and has its last words to say.
+            if not reader.at_eof():
+                await hearing
+        finally:
+            for one in (sending, hearing):
+                await ended(one)
+                self._relay_tasks.discard(one)
+            with contextlib.suppress(OSError):
+                process.terminate()
+            process.close()
+            await process.wait_closed()
+
+    async def _hear(self, process: "Process", writer: asyncio.StreamWriter) -> None:
+        """Hand on what the engine says; note why the command ended if that was nothing."""
+        saying = asyncio.create_task(_first_words(process.stderr))
+        has_spoken = False
+        try:
+            # A connection that breaks off is noticed at its other end.
+            with contextlib.suppress(OSError, asyncssh.Error):
+                while data := await process.stdout.read(65_536):
+                    has_spoken = True
+                    writer.write(data)
+                    await writer.drain()
+                if not has_spoken:
+                    async with asyncio.timeout(LAST_WORDS_S):
+                        words = await saying
+                        await process.wait_closed()
+                    self.failure = _unreached(words, process.exit_status)
+        finally:
+            await ended(saying)
 
     async def close(self) -> None:  # type: ignore[override]
         """Close the connection; the socket's folder is removed in a thread."""
@@ -120,6 +173,30 @@ async def ssh_connector(address: str, key_file: str | None, host_key: str | None
         # Nobody else would close what the thread makes.
         await asyncio.shield(_close_once_made(making))
         raise
+
+
+async def _first_words(stderr: asyncssh.SSHReader[bytes]) -> str:
+    """What a command says first on stderr, read to its end: it must not wait for a reader."""
+    words = b""
+    while part := await stderr.read(4096):
+        words += part[: MAX_WORDS_BYTES - len(words)]
+    return words.decode("utf-8", "replace").strip()
+
+
+def _unreached(words: str, status: int | None) -> SourceFailure | None:
+    """Why the command ended before the engine said anything; None when nothing tells."""
+    if not words and not status:
+        return None
+    said = words.lower()
+    kind = "ssh-failed"
+    if status == NO_SUCH_COMMAND or "no such file" in said:
+        kind = "not-found"
+    elif "permission denied" in said:
+        kind = "no-permission"
+    elif "connection refused" in said:
+        kind = "refused"
+    words = printable(words) or f"it ended with status {status}"
+    return SourceFailure(kind, f"`{COMMAND}` failed on the SSH host: {words}")
 
 
 async def _close_once_made(making: asyncio.Task[SshConnector]) -> None:
