@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.conftest import Client
 from tests.factories import report
-from tests.sources.test_live import add, host, source, until
+from tests.sources.test_live import add, host, named, source, until
 
 Headers = dict[str, str]
 Answers = dict[str, bytes | tuple[int, bytes]]
@@ -160,6 +160,22 @@ async def test_an_odd_answer_about_one_container_costs_only_itself(
             rows = (await host(client, admin) or {}).get("containers", [])
             found = [row["name"] for row in rows if row["stats"]]
             return sorted(found) == [str(number) for number in range(1, 9)]
+
+        await until(measured)
+        assert (await source(client, admin))["error"] is None
+
+
+@pytest.mark.parametrize("parts", [1, "podman", {"Name": "x"}, [1, None, "podman", {"Name": 2}]])
+async def test_odd_components_make_no_podman_and_cost_nothing(
+    client: Client, admin: Headers, socket: Path, parts: object
+) -> None:
+    version = json.dumps({**VERSION, "Components": parts}).encode()
+    async with saying({"/version": version}, socket):
+        await add(client, admin, address=str(socket))
+
+        async def measured() -> bool:
+            row = named(await host(client, admin), "one")
+            return bool(row and row["stats"])
 
         await until(measured)
         assert (await source(client, admin))["error"] is None

@@ -97,8 +97,10 @@ class Client:
     @property
     def is_podman(self) -> bool:
         """Whether podman answers, whose counters differ."""
-        parts = self.version.get("Components") or []
-        return any("podman" in str(part.get("Name")).lower() for part in parts)
+        told = self.version.get("Components")
+        parts = told if isinstance(told, list) else []
+        names = (part.get("Name") for part in parts if isinstance(part, dict))
+        return any("podman" in str(name).lower() for name in names)
 
 
 @contextlib.asynccontextmanager
