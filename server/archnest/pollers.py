@@ -168,7 +168,10 @@ class Pollers:
             raise Conflict("no agent reports this host: there is nothing to link to")
         known = picture.engine.id if picture.engine else None
         if known is None:
-            raise Conflict("the agent of this host does not report its engine's id: upgrade it")
+            raise Conflict(
+                "the agent of this host does not report its engine's id: podman has none and cannot"
+                " be linked; an old agent of Docker needs an upgrade"
+            )
         tested = await examined(new)
         if tested.engine is None:
             raise Conflict(f"the engine cannot be asked: {tested.detail}")

@@ -170,6 +170,8 @@ async def test_only_the_agents_own_engine_is_linked(
 
     assert "nothing to link to" in await refusal()
     await push(report("nas", container()))
-    assert "does not report its engine's id" in await refusal()
+    refused = await refusal()
+    assert "does not report its engine's id" in refused
+    assert "podman has none" in refused
     await push({**report("nas", container()), "engine": {"id": "ANOTHER"}})
     assert "not one host" in await refusal()
