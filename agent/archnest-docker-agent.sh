@@ -165,7 +165,7 @@ def container($seen; $stats; $memory; $variables; $sure): . as $one | {id: .Id, 
   restartCount: (.RestartCount | whole), restartPolicy: restart_policy,
   health: ((.State.Health // .State.Healthcheck // {}).Status | some // "none"),
   ports: ports, networks: networks, labels: (.Config.Labels // {} | masked_labels),
-  imageId: (.Image | text), mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
+  imageId: (.Image | if length == 64 then "sha256:" + . else text end), mounts: mounts, env: ([(.Config.Env // [] | listed)[] | $variables[.]] | sort_by(.key)),
   entrypoint: (.Config.Entrypoint | words), command: (.Config.Cmd | words),
   stats: (if .State.Status == "running" then $stats[.Id[:12]] // null else null end
     | if . == null then null else settled($one; $memory)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -109,6 +110,7 @@ def test_every_container_and_its_state(
     assert reported["rich"]["exitCode"] is None
     assert reported["created"]["startedAt"] is None
     assert reported["rich"]["image"] == f"localhost/{IMAGE}"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", reported["rich"]["imageId"])
 
 
 def test_what_has_not_ended_has_no_exit_code(podman: Podman) -> None:
