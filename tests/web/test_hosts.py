@@ -90,3 +90,20 @@ def test_the_page_works_below_a_base_path(own_site: Site, open_page: Callable[..
     page.get_by_role("textbox", name="Name of the host").fill("attic")
     page.get_by_role("button", name="Make the line").click()
     expect(page.locator("dialog pre").first).to_contain_text(f"ARCHNEST_URL={own_site.url} ")
+
+
+def test_a_host_shows_what_it_runs_on_as_far_as_it_is_told(admin_page: Page, site: Site) -> None:
+    engine = {"version": "28.2.2", "apiVersion": "1.50", "os": "Debian GNU/Linux 12"}
+    machine = {"kernel": "6.1.0", "arch": "x86_64", "cpus": 1, "memTotal": 16 * 2**30}
+    site.push("nas", container("web"), engine=engine | machine)
+    site.push("old", container("db"), engine=None)
+    admin_page.get_by_role("tab", name="Hosts").click()
+    for name, told in {
+        "nas": [
+            "Debian GNU/Linux 12",
+            "1 core · 16.0 GiB · x86_64 · 6.1.0 · engine 28.2.2 · API 1.50",
+        ],
+        "old": ["—"],
+    }.items():
+        row = admin_page.get_by_role("row").filter(has=admin_page.get_by_role("link", name=name))
+        assert row.locator("[data-title=System]").inner_text().split("\n") == told

@@ -1,7 +1,7 @@
-/** Every host: who speaks for it, how current it is, its tokens, and what was refused. */
+/** Every host: what it is, who speaks for it, how current it is, its tokens, and what was refused. */
 import { call, get, serverNow } from "../api.js";
 import { fill, foreign, h } from "../dom.js";
-import { dateTime, duration } from "../format.js";
+import { dateTime, duration, memory } from "../format.js";
 import { AddHost, upgradeLine } from "../parts/add_host.js";
 import { copyButton } from "../parts/copy.js";
 import { confirm } from "../parts/dialog.js";
@@ -20,7 +20,7 @@ export const id = "hosts";
 export const title = "Hosts";
 export const access = "member";
 
-const HEADS = ["Host", "Source", "Agent", "Last report", "Containers", "Tokens", "Actions"];
+const HEADS = ["Host", "System", "Source", "Agent", "Last report", "Containers", "Tokens", "Actions"];
 const PATH = "api/agents/docker";
 
 class HostsView {
@@ -75,6 +75,7 @@ class HostsView {
     const pushes = !host || host.source === "agent";
     return h("tr", {},
       h("th", { scope: "row" }, host ? hostName(host) : hostId),
+      h("td", { "data-title": "System" }, host ? systemText(host) : "—"),
       h("td", { "data-title": "Source" }, host ? sourceText(host) : "agent"),
       h("td", { "data-title": "Agent" }, host ? agentText(host) : "—"),
       h("td", { "data-title": "Last report" }, host ? lastReport(host) : "none yet", host ? doubts(host) : null, refused ? h("p", { class: "form-error" }, refusedText(refused)) : null),
@@ -184,6 +185,14 @@ function isOld(host) {
 function hostName(host) {
   const other = host.hostname && host.hostname !== host.hostId ? h("small", {}, " ", foreign(host.hostname)) : null;
   return [h("a", { href: `#/containers?host=${encodeURIComponent(host.hostId)}` }, host.hostId), other];
+}
+
+/** The machine and its engine, as far as they are told. @param {Host} host */
+function systemText({ engine }) {
+  const { os, kernel, arch, cpus, memTotal, version, apiVersion } = engine ?? {};
+  const size = [cpus == null ? null : `${cpus} ${cpus === 1 ? "core" : "cores"}`, memTotal == null ? null : memory(memTotal)];
+  const told = [...size, arch, kernel, version && `engine ${version}`, apiVersion && `API ${apiVersion}`].filter(Boolean);
+  return [os ? h("div", {}, foreign(os)) : null, told.length ? h("small", {}, foreign(told.join(" · "))) : null, os || told.length ? null : "—"];
 }
 
 /** @param {Host} host */
