@@ -209,7 +209,7 @@ class ContainersView {
 /** Say that the first host is here: whoever waits may look elsewhere. */
 function welcome() {
   const hosts = store.allHosts(), count = store.allRows().length;
-  notice(`${hosts.map((host) => host.hostId).join(", ")} reports: ${count} ${count === 1 ? "container" : "containers"}`);
+  notice(`${hosts.map((host) => host.hostId).join(", ")} ${hosts.length === 1 ? "reports" : "report"}: ${count} ${count === 1 ? "container" : "containers"}`);
 }
 
 /** What a title says before anybody looks at the page. */
